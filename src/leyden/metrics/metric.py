@@ -1,0 +1,30 @@
+"""The contract of metrics: sums that add over batches and ranks, and one number from them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from leyden.spec.parts import Kind
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+metric = Kind("metric")
+
+
+@metric.contract
+class Metric(ABC):
+    """Measured, never minimised. Exact on ragged batches and for any number of devices, because only sums travel."""
+
+    higher_is_better: bool = True
+
+    @abstractmethod
+    def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
+        """Additive statistics of one batch: a 1-d float64 tensor of a fixed length, on the outputs' device."""
+
+    @abstractmethod
+    def compute(self, sums: np.ndarray, /) -> float:
+        """The metric from the added-up statistics; NaN where nothing was seen."""

@@ -1,0 +1,3 @@
+"""Run file -> validated Run."""
+
+from .parts import Kind as Kind
