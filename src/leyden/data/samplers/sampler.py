@@ -23,4 +23,4 @@ class Sampler(ABC):
     def indices(
         self, positions: np.ndarray, /, *, seed: int, epoch: int, num_samples: int, labels: np.ndarray | None
     ) -> np.ndarray:
-        """Sample indices (int64) at ``positions`` (int64) of epoch ``epoch``; no work that grows with the epoch."""
+        """Sample indices (int64) at ``positions`` (int64) of an epoch; no work that grows with the epoch."""

@@ -30,7 +30,7 @@ class Source(ABC):
     def __getitem__(self, index: int, /) -> Sample: ...
 
     def gather(self, indices: np.ndarray, /) -> Batch:
-        """Samples at ``indices`` (int64) as one batch. In-memory sources override it with one indexing operation."""
+        """Samples at ``indices`` (int64) as one batch; in-memory sources override it with one indexing."""
         samples = [self[int(i)] for i in indices]
         return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
 
@@ -46,5 +46,5 @@ class Source(ABC):
         """Digest of content or of paths, sizes and times; equal data gives equal digests."""
 
     def check(self) -> Sequence[str]:
-        """Problems of the data itself, each naming file and row; everything that can be seen without a whole epoch of decoding."""
+        """Problems of the data, each naming file and row, that show without a whole epoch of decoding."""
         return ()
