@@ -1,0 +1,31 @@
+"""What every test stands on: one thread, no surprises from the environment, run folders under ``tmp_path``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported anywhere: small tensors are slower on many threads, and sums differ with their number.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+# Lightning decides by these whether it was started by a cluster; a developer's shell must not change what a test sees.
+for name in ("SLURM_JOB_ID", "SLURM_NTASKS", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+    os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No override of a run file comes from the shell that runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("LEYDEN__"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder for run folders: ``folder.root`` of a run file under test."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    return folder
