@@ -11,7 +11,15 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 # Lightning decides by these whether it was started by a cluster; a developer's shell must not change what a test sees.
-for name in ("SLURM_JOB_ID", "SLURM_NTASKS", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+for name in (
+    "SLURM_JOB_ID",
+    "SLURM_NTASKS",
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+):
     os.environ.pop(name, None)
 
 

@@ -54,7 +54,7 @@ def _inside(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
 
 
 def module_level(path: Path) -> Iterator[ast.stmt]:
-    """Statements that run when the file is imported: not those in functions, nor those for type checkers only."""
+    """Statements that run on import: not those in functions, nor those for type checkers only."""
     yield from _running(tree(path).body)
 
 

@@ -15,7 +15,10 @@ def is_public(name: str) -> bool:
 
 def is_stub(node: Definition) -> bool:
     """A body of `...`: the protocol's or contract's docstring speaks for it."""
-    return all(isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) and s.value.value is ... for s in node.body)
+    return all(
+        isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) and s.value.value is ...
+        for s in node.body
+    )
 
 
 def overrides_something(node: Definition, parents: dict[str, Definition], name: str) -> bool:

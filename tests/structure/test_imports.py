@@ -1,4 +1,4 @@
-"""`leyden --help` and `leyden check` cost a fraction of importing torch, because nothing on their way imports it."""
+"""`leyden --help` and `leyden check` cost a fraction of importing torch: nothing on their way imports it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.structure.source import FILES, PACKAGE, imported, module_level, short
 
 #: these take longer to import than a whole check may take
 HEAVY = {
-    "torch", "lightning", "torchmetrics", "pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "PIL", "jax", "onnx",
-    "tensorboard", "mlflow", "wandb", "optuna", "tensorstore", "av", "h5py", "kubernetes", "boto3",
+    "torch", "lightning", "torchmetrics", "pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "PIL", "jax",
+    "onnx", "tensorboard", "mlflow", "wandb", "optuna", "tensorstore", "av", "h5py", "kubernetes", "boto3",
 }  # fmt: skip
 
 #: rooms that are only entered once a run is being built
@@ -51,8 +51,12 @@ def test_importing_every_room_on_the_check_path_loads_no_torch():
         if path.stem != "__main__"
     )
     program = "\n".join(
-        ["import importlib, sys", f"for name in {modules!r}:", "    importlib.import_module(name)"]
-        + [f"print(sorted({HEAVY!r} & set(sys.modules)))"]
+        [
+            "import importlib, sys",
+            f"for name in {modules!r}:",
+            "    importlib.import_module(name)",
+            f"print(sorted({HEAVY!r} & set(sys.modules)))",
+        ]
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

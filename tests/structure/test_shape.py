@@ -47,7 +47,7 @@ def test_no_function_is_over_60_lines():
 
 
 def test_no_constructor_has_over_12_parameters():
-    # A frozen dataclass or pydantic section lists fields; its parameters are a table and not an argument order.
+    # A frozen dataclass or pydantic section lists fields; its parameters are a table, not an order.
     measured: list[tuple[str, int]] = []
     for path in FILES:
         for name, node in definitions(path):
@@ -71,4 +71,6 @@ def test_package_files_only_list_names(path):
         checking = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
         # PEP 562: names that are looked up on demand, so that importing the package stays cheap
         lazy = isinstance(statement, ast.FunctionDef) and statement.name in {"__getattr__", "__dir__"}
-        assert docstring or listing or checking or lazy, f"{short(path)}:{statement.lineno} does more than list names"
+        assert docstring or listing or checking or lazy, (
+            f"{short(path)}:{statement.lineno} does more than list names"
+        )
