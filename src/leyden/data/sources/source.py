@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,8 @@ class Source(ABC):
 
     def gather(self, indices: np.ndarray, /) -> Batch:
         """Samples at ``indices`` (int64) as one batch; in-memory sources override it with one indexing."""
+        if not len(indices):
+            return {name: array[None][:0] for name, array in self[0].items()}
         samples = [self[int(i)] for i in indices]
         return {name: np.stack([s[name] for s in samples]) for name in samples[0]}
 
@@ -48,3 +51,16 @@ class Source(ABC):
     def check(self) -> Sequence[str]:
         """Problems of the data, each naming file and row, that show without a whole epoch of decoding."""
         return ()
+
+    def fitted(self, indices: np.ndarray, /) -> dict[str, Any]:
+        """What is measured on the training samples ``indices`` and holds for every set (statistics, category
+        codes, class order), in plain values; empty where nothing is."""
+        return {}
+
+    def with_fitted(self, fitted: Mapping[str, Any], /) -> Source:
+        """This source using what another source of its kind measured.
+
+        Raises:
+            DataError: This source does not fit to what was measured (another class, another column).
+        """
+        return self
