@@ -1,4 +1,4 @@
-"""What every test stands on: one thread, no surprises from the environment, run folders under ``tmp_path``."""
+"""What every test stands on: one thread, nothing from the environment, run folders under ``tmp_path``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from pathlib import Path
 
 import pytest
 
-# Before torch is imported anywhere: small tensors are slower on many threads, and sums differ with their number.
+# Before torch is imported anywhere: small tensors are slower on many threads, and sums vary with their number.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
-# Lightning decides by these whether it was started by a cluster; a developer's shell must not change what a test sees.
-for name in (
-    "SLURM_JOB_ID",
-    "SLURM_NTASKS",
-    "RANK",
-    "LOCAL_RANK",
-    "WORLD_SIZE",
-    "MASTER_ADDR",
-    "MASTER_PORT",
-):
+
+# From these Lightning tells whether a cluster started it; a developer's shell must not change what a test sees.
+CLUSTER = ("SLURM_JOB_ID", "SLURM_NTASKS", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+for name in CLUSTER:
     os.environ.pop(name, None)
 
 
