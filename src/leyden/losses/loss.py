@@ -23,7 +23,7 @@ class Loss(ABC):
 
     @abstractmethod
     def count(self, targets: Tensor, /) -> Tensor | int:
-        """How much the elements count together; a function of the targets alone, so known before the forward pass."""
+        """How much the elements count together. A function of the targets: known before the forward pass."""
 
     def __call__(self, outputs: Tensor, targets: Tensor, /) -> tuple[Tensor, Tensor | int]:
         """(sum, count)."""

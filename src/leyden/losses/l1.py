@@ -1,0 +1,34 @@
+"""Mean absolute error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._precision import full_precision
+from ._shapes import require_same_shape
+from .loss import Loss, loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@loss("l1", runs_on=("torch",))
+class MeanAbsoluteError(Loss):
+    """Mean absolute error over all elements of outputs and targets of one shape.
+
+    Raises:
+        ValueError: shapes that differ.
+
+    Example:
+        {type: l1}
+    """
+
+    def total(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
+        from torch.nn.functional import l1_loss
+
+        require_same_shape("l1", outputs, targets)
+        outputs = full_precision(outputs)
+        return l1_loss(outputs, targets.to(outputs.dtype), reduction="sum")
+
+    def count(self, targets: Tensor, /) -> int:
+        return targets.numel()
