@@ -1,1 +1,1 @@
-""""""
+"""Pure step -> value: learning rates, loss weights, noise and more."""

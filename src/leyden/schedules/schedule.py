@@ -14,7 +14,7 @@ schedule = Kind("schedule")
 
 @dataclass(frozen=True, kw_only=True)
 class Horizon:
-    """How long a run is, in optimizer steps. What durations such as ``1 epoch`` or ``5 %`` are resolved against."""
+    """How long a run is, in optimizer steps; ``1 epoch`` or ``5 %`` are resolved against it."""
 
     steps: int
     steps_per_epoch: int
@@ -26,10 +26,10 @@ class Schedule(ABC):
 
     @abstractmethod
     def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        """The value that step ``step`` (0 is the first) uses, for a quantity whose unscheduled value is ``base``."""
+        """The value in step ``step`` (0 is the first) of a quantity whose unscheduled value is ``base``."""
 
     def check(self, horizon: Horizon, /) -> list[str]:
-        """Problems that only show once the run's length is known; each a sentence with rule, value and repair."""
+        """Problems that show once the run's length is known; each a sentence with rule, value and repair."""
         return []
 
 
