@@ -16,4 +16,4 @@ class Launcher(ABC):
 
     @abstractmethod
     def submit(self, resolved: Path, /) -> str:
-        """Hand over the run whose resolved file is ``resolved``; returns a job's name, or an empty string if it ran here."""
+        """Hand over the run whose resolved file is ``resolved``; returns its name, empty if it ran here."""

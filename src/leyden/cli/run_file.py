@@ -1,0 +1,44 @@
+"""The words shared by every command that reads a run file: the file, overrides, and leave to import."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leyden.spec import Run
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add ``RUN``, ``key=value ...`` and ``--allow-imports``."""
+    parser.add_argument(
+        "file", metavar="RUN", type=Path, help="the run file: YAML, TOML or JSON; or a run folder"
+    )
+    override_arguments(parser)
+
+
+def override_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "overrides",
+        metavar="key=value",
+        nargs="*",
+        help="set one value of the run file, e.g. optimizer.lr=1e-3",
+    )
+    parser.add_argument(
+        "--allow-imports",
+        action="store_true",
+        help="allow the run file to import the modules it lists under `imports`",
+    )
+
+
+def load_run(args: Namespace) -> Run:
+    """The validated run that the command line names.
+
+    Raises:
+        RunFileError: The file, or something it names, is wrong; with every problem found.
+    """
+    from leyden.spec import load
+
+    file = args.file / "resolved.yaml" if args.file.is_dir() else args.file
+    return load(file, args.overrides, allow_imports=args.allow_imports)

@@ -1,0 +1,58 @@
+"""Tables for people: rich ones on a terminal, aligned plain text in a pipe or a log file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+
+
+def is_terminal() -> bool:
+    """Whether a person is looking at standard output; ``NO_COLOR`` and ``TERM=dumb`` count as nobody."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+
+
+def dim(text: str) -> str:
+    """Text that steps back on a terminal."""
+    return f"\x1b[2m{text}\x1b[0m" if is_terminal() else text
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
+    """Print rows under their headings; columns named in ``right`` are aligned right, as numbers are."""
+    if is_terminal():
+        _rich(columns, rows, right)
+    else:
+        print(plain(columns, rows, right))
+
+
+def plain(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:
+    """The table as aligned text, two spaces between columns, nothing cut."""
+    widths = [max(len(cell) for cell in cells) for cells in zip(columns, *rows, strict=True)]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, cell, width in zip(columns, row, widths, strict=True)
+        ).rstrip()
+        for row in (columns, *rows)
+    ]
+    return "\n".join(aligned)
+
+
+def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for index, column in enumerate(columns):
+        drawn.add_column(
+            column,
+            justify="right" if column in right else "left",
+            style="cyan" if index == 0 else "",
+            overflow="fold",
+            no_wrap=index == 0 and len(columns) < 4,
+        )
+    for row in rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(drawn)
