@@ -1,4 +1,4 @@
-"""Writes fashion_mnist.npz from the four files of Fashion-MNIST, as Debian packages or the authors publish them.
+"""Writes train.npz and test.npz from the four files of Fashion-MNIST, as Debian or the authors publish them.
 
 python prepare.py [FOLDER WITH THE FOUR .gz FILES]
 """
@@ -22,7 +22,9 @@ def read(path: Path) -> np.ndarray:
 
 
 folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DEBIAN
-wanted = [f"{part}-{kind}.gz" for part in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+wanted = [
+    f"{part}-{kind}.gz" for part in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")
+]
 missing = [name for name in wanted if not (folder / name).is_file()]
 if missing:
     sys.exit(
@@ -36,5 +38,7 @@ home = Path(__file__).parent
 for name, part in (("train", "train"), ("test", "t10k")):
     pictures = read(folder / f"{part}-images-idx3-ubyte.gz")
     labels = read(folder / f"{part}-labels-idx1-ubyte.gz")
-    np.savez(home / f"{name}.npz", input=pictures[:, None], target=labels.astype(np.int64), classes=np.array(NAMES))
+    np.savez(
+        home / f"{name}.npz", input=pictures[:, None], target=labels.astype(np.int64), classes=np.array(NAMES)
+    )
     print(f"{name}.npz: {len(pictures)} pictures of {pictures.shape[1]} x {pictures.shape[2]} pixels")

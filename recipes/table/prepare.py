@@ -1,4 +1,4 @@
-"""Writes diabetes.csv: the table of Efron, Hastie, Johnstone and Tibshirani (2004), which comes with scikit-learn."""
+"""Writes diabetes.csv: the table of Efron, Hastie, Johnstone and Tibshirani (2004), as scikit-learn has it."""
 
 from pathlib import Path
 
