@@ -17,13 +17,13 @@ metric = Kind("metric")
 
 @metric.contract
 class Metric(ABC):
-    """Measured, never minimised. Exact on ragged batches and for any number of devices, because only sums travel."""
+    """Measured, never minimised. Exact on ragged batches and any number of devices: only sums travel."""
 
     higher_is_better: bool = True
 
     @abstractmethod
     def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
-        """Additive statistics of one batch: a 1-d float64 tensor of a fixed length, on the outputs' device."""
+        """Additive statistics of one batch: a 1-d float64 tensor of fixed length, on the outputs' device."""
 
     @abstractmethod
     def compute(self, sums: np.ndarray, /) -> float:

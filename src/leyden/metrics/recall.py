@@ -1,0 +1,34 @@
+"""Recall: how much of a class is found."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._confusion import Average, LabelScore, Threshold, quotient
+from .metric import metric
+
+
+@metric("recall", runs_on=("torch",))
+class Recall(LabelScore):
+    """Right predictions of a class among all its samples.
+
+    Equal to scikit-learn's with 0 for 0 / 0. Predicted is the class of the largest logit; where targets hold
+    one 0 or 1 for each output, every label whose probability passes ``threshold``.
+
+    Args:
+        average: macro (mean over the classes that are true or predicted anywhere), weighted (by how often a
+            class is true), micro (all classes' counts together) or binary (class 1 of two).
+        threshold: probability from which on an independent label is predicted.
+        ignore_index: samples (or positions) with this label are left out.
+
+    Example:
+        {type: recall, average: macro}
+    """
+
+    def __init__(
+        self, *, average: Average = "macro", threshold: Threshold = 0.5, ignore_index: int = -100
+    ) -> None:
+        super().__init__(average=average, threshold=threshold, ignore_index=ignore_index)
+
+    def score(self, hits: np.ndarray, predicted: np.ndarray, true: np.ndarray, /) -> np.ndarray:
+        return quotient(hits, true)
