@@ -1,4 +1,4 @@
-"""Writes diabetes.csv: the table of Efron, Hastie, Johnstone and Tibshirani (2004), as scikit-learn has it."""
+"""Writes diabetes.csv, the table of Efron, Hastie, Johnstone and Tibshirani (2004) that scikit-learn has."""
 
 from pathlib import Path
 
