@@ -2,8 +2,8 @@
 
 A page is run from top to bottom in an empty folder. Blocks with ``file=`` become files; other ``python``
 blocks run in one session; other ``yaml`` blocks must be pieces of a run file, and are checked on top of
-``base.yaml``; ``console`` blocks are typed, and print what the page says. ``sh`` blocks are for outside of the
-folder (``make``, ``git``); of those only the targets are checked.
+``base.yaml``; ``console`` blocks are typed, and print what the page says. ``sh`` blocks are for outside of
+the folder (``make``, ``git``); of those only the targets are checked.
 """
 
 from __future__ import annotations
