@@ -65,6 +65,11 @@ def refusal(
     return ValidationError.from_exception_data("part", [{"type": error, "loc": at, "input": None}])
 
 
+def located(error: ValidationError, *prefix: str | int) -> list[InitErrorDetails]:
+    """The errors of a validation, ready to be raised again under a longer location."""
+    return [{**_kept(e), "loc": (*prefix, *e["loc"])} for e in _errors(error)]
+
+
 def _errors(error: ValidationError) -> list[Any]:
     return error.errors(include_url=False)
 
