@@ -13,7 +13,7 @@ TABLE: dict[str, dict[str, str]] = {
         "ls": "runs and their results in a table",
         "test": "evaluate a trained model on the test data",
         "predict": "write a trained model's predictions to a file",
-        "export": "write a trained model for use elsewhere: ONNX, torch.export, safetensors",
+        "export": "write a trained model for use elsewhere, e.g. as ONNX",
     },
     "Write run files": {
         "show": "the resolved run file: every value and where it came from",

@@ -15,7 +15,7 @@ from leyden.cli.commands import COMMANDS, TABLE
 INTRODUCTION = """\
 usage: leyden COMMAND ...
 
-Leyden trains models from run files: one validated file in, one trained model out.
+Trains models from run files: one validated file in, one trained model out.
 """
 
 START = """\

@@ -1,7 +1,8 @@
-"""leyden new: A tested recipe, copied into a folder of its own: run file, data, and an explanation.
+"""leyden new: A tested recipe, copied into a folder: run file, data, explanation.
 
-Each recipe trains something real and is meant to be changed. The JSON Schema is put beside the run file, so that an
-editor completes and checks it from the first line on.
+Each recipe trains something real and is meant to be changed. The JSON Schema
+is put beside the run file, so that an editor completes and checks it from the
+first line on.
 
 Examples:
   leyden new                     the recipes there are
@@ -21,7 +22,7 @@ from leyden.cli.schema import schema_text
 
 def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
-    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="which one; without it they are listed")
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", help="which; without it they are listed")
     parser.add_argument(
         "folder", metavar="FOLDER", nargs="?", type=Path, help="a new or empty folder [RECIPE]"
     )

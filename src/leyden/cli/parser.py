@@ -33,15 +33,15 @@ class Parser(argparse.ArgumentParser):
             formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=26),
             allow_abbrev=False,
         )
-        self.add_argument(
-            "--traceback", action="store_true", help="show the full Python traceback of an error"
-        )
+        self._positionals.title = "words"
         self.set_defaults(
             run_folder=None
-        )  # commands that write a run folder name it here, for the traceback's file
+        )  # where a command that writes one says so, for the traceback's file
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """The parsed words; what is wrong with them is one message on stderr and exit code 2."""
+        self.add_argument("--traceback", action="store_true", help="show an error's Python traceback")
+        self.usage = " ".join(["%(prog)s", *map(_usage, self._get_positional_actions()), "[options]"])
         args, rest = self.parse_known_intermixed_args(words)
         if rest:
             self.error(self._unknown(rest[0]))
@@ -67,3 +67,8 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(
                 action, f"unknown `{value}`, one of {', '.join(known)}.{guess(str(value), known)}"
             )
+
+
+def _usage(word: argparse.Action) -> str:
+    """A word in the usage line; in brackets where it may be left out."""
+    return {"?": f"[{word.metavar}]", "*": f"[{word.metavar} ...]"}.get(str(word.nargs), str(word.metavar))

@@ -39,7 +39,8 @@ def copy(recipe: Path, folder: Path) -> None:
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
-            f"{folder} is not empty, and nothing is overwritten. Another place: `leyden new {recipe.name} FOLDER`."
+            f"{folder} is not empty, and nothing is overwritten. "
+            f"Another place: `leyden new {recipe.name} FOLDER`."
         )
     shutil.copytree(recipe, folder, ignore=shutil.ignore_patterns(*LEFTOVERS), dirs_exist_ok=True)
 

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: ArgumentParser) -> None:
     """Add ``RUN``, ``key=value ...`` and ``--allow-imports``."""
-    parser.add_argument(
-        "file", metavar="RUN", type=Path, help="the run file: YAML, TOML or JSON; or a run folder"
-    )
+    parser.add_argument("file", metavar="RUN", type=Path, help="run file (YAML, TOML, JSON) or run folder")
     override_arguments(parser)
 
 
@@ -23,12 +21,12 @@ def override_arguments(parser: ArgumentParser) -> None:
         "overrides",
         metavar="key=value",
         nargs="*",
-        help="set one value of the run file, e.g. optimizer.lr=1e-3",
+        help="set a value of the run file, e.g. optimizer.lr=1e-3",
     )
     parser.add_argument(
         "--allow-imports",
         action="store_true",
-        help="allow the run file to import the modules it lists under `imports`",
+        help="let the run file import modules (its `imports`)",
     )
 
 

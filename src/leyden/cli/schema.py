@@ -1,11 +1,13 @@
-"""leyden schema: The JSON Schema of run files, for editors that complete and check while one types.
+"""leyden schema: The JSON Schema of run files, for editors that complete and check.
 
-With the schema beside a run file, one comment in the run file's first line is enough:
+With the schema beside a run file, one comment in the run file's first line is
+enough:
 
   # yaml-language-server: $schema=leyden.schema.json
 
-VS Code understands it with the extension "YAML" (redhat.vscode-yaml), PyCharm after choosing the file under
-Settings, JSON Schema Mappings. Plug-ins installed in this environment are part of the schema.
+VS Code understands it with the extension "YAML" (redhat.vscode-yaml), PyCharm
+after choosing the file under Settings, JSON Schema Mappings. Plug-ins
+installed in this environment are part of the schema.
 
 Examples:
   leyden schema                            to standard output

@@ -1,11 +1,12 @@
-"""leyden show: The resolved run file: every value with its default filled in, and where it came from.
+"""leyden show: The resolved run file: every value, and where it came from.
 
-What is printed is itself a run file, the one that `leyden train` writes into the run folder as resolved.yaml. Later
-origins win: default, `extends`, the file, .env, environment (LEYDEN__OPTIMIZER__LR), command line.
+What is printed is itself a run file, the one that `leyden train` writes into
+the run folder as resolved.yaml. Later origins win: default, `extends`, the
+file, .env, environment (LEYDEN__OPTIMIZER__LR), command line.
 
 Examples:
   leyden show run.yaml
-  leyden show run.yaml optimizer.lr=1e-3        as an override changes it
+  leyden show run.yaml optimizer.lr=1e-3     as an override changes it
   leyden show run.yaml --json | jq .optimizer
 """
 
