@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-# Before torch is imported anywhere: small tensors are slower on many threads, and sums vary with their number.
+# Before torch is imported anywhere: many threads slow small tensors down, and sums vary with them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
-# From these Lightning tells whether a cluster started it; a developer's shell must not change what a test sees.
+# From these Lightning tells whether a cluster started it; no developer's shell may change what a test sees.
 CLUSTER = ("SLURM_JOB_ID", "SLURM_NTASKS", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 for name in CLUSTER:
     os.environ.pop(name, None)
