@@ -1,0 +1,1 @@
+"""Superconducting optoelectronic circuits: described, checked, simulated and trained."""

@@ -1,0 +1,126 @@
+"""The whole circuit as one frozen, checked description. Building it is another step: ``soen.build``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from typing_extensions import Self
+
+from . import compat as quirks
+from .connections import Connection
+from .consistency import inconsistencies
+from .frozen import Frozen
+from .layers import Layer
+from .problems import CircuitError, told
+from .quantization import Quantization
+from .simulation import Simulation
+
+Compat = Annotated[
+    frozenset[str],
+    Field(strict=False),
+    BeforeValidator(quirks.items),
+    PlainSerializer(lambda names: "soen" if names == quirks.EVERYTHING else sorted(names)),
+]
+
+
+class Circuit(Frozen):
+    """Layers, connections and how they are evaluated.
+
+    ``Circuit.read(tree)`` takes the layout of the original's architecture files and tells every problem at once.
+
+    Args:
+        layers: The layers, in any order.
+        connections: The connections; random masks and weights are drawn in their order.
+        simulation: How the circuit is evaluated.
+        seed: Decides first weights where a run gives no seed of its own.
+        quantization: Weights on a few levels.
+        compat: `soen`, or items of it: quirks of the original that are brought back.
+
+    Example:
+        .. code-block:: yaml
+
+            simulation: {dt: 37}
+            layers:
+              - {layer_id: 0, layer_type: Linear, params: {dim: 4}}
+              - {layer_id: 1, layer_type: SingleDendrite, params: {dim: 8, source_func: RateArray}}
+            connections:
+              - {from_layer: 0, to_layer: 1, connection_type: dense}
+    """
+
+    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    connections: Annotated[tuple[Connection, ...], Field(strict=False)] = ()
+    simulation: Simulation = Simulation()
+    seed: int | None = None
+    quantization: Quantization | None = None
+    compat: Compat = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and "sim_config" in data and "simulation" not in data:
+            tree = dict(cast(Mapping[str, Any], data))
+            return tree | {"simulation": tree.pop("sim_config")}
+        return data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        found = inconsistencies(self.layers, self.connections, self.simulation, self.quantization)
+        if found:
+            raise ValueError("; ".join(found))
+        return self
+
+    @classmethod
+    def read(cls, tree: Mapping[str, Any], name: str = "the circuit", compat: Any = None) -> Circuit:
+        """The circuit of a plain tree.
+
+        Args:
+            tree: What an architecture file holds.
+            name: What to call it in messages.
+            compat: Quirks of the original in addition to those the tree asks for.
+
+        Raises:
+            CircuitError: With every problem of the tree.
+        """
+        dropped: list[str] = []
+        try:
+            wanted = quirks.items(tree.get("compat", ())) | quirks.items(compat or ())
+            context = {"dropped": dropped} if "keys" in wanted else {}
+            circuit = cls.model_validate({**tree, "compat": sorted(wanted)}, context=context)
+        except ValidationError as error:
+            raise told(error, name) from None
+        except ValueError as error:
+            raise error if isinstance(error, CircuitError) else CircuitError([str(error)], name) from None
+        if dropped:
+            warnings.warn(f"{name}: compat `keys` drops {', '.join(sorted(set(dropped)))}", stacklevel=2)
+        return circuit
+
+    def tree(self) -> dict[str, Any]:
+        """The description as a plain tree that ``read`` takes again, defaults left out."""
+        layers = [_short(layer, "layer_id", "layer_type") for layer in self.ordered]
+        for entry, layer in zip(layers, self.ordered, strict=True):
+            entry["params"] = {"dim": layer.params.dim} | layer.params.model_dump(exclude_defaults=True)
+        connections = [_short(c, "from_layer", "to_layer", "connection_type") for c in self.connections]
+        tree = self.model_dump(mode="json", exclude_defaults=True, exclude={"layers", "connections"})
+        return tree | {"layers": layers, "connections": connections}
+
+    @property
+    def ordered(self) -> tuple[Layer, ...]:
+        """The layers in the order of their numbers, which is the order of evaluation."""
+        return tuple(sorted(self.layers, key=lambda layer: layer.layer_id))
+
+    def layer(self, layer_id: int) -> Layer:
+        """The layer of that number."""
+        return next(layer for layer in self.layers if layer.layer_id == layer_id)
+
+    def fan_outs(self, key: str) -> int:
+        """How many connections lead into the target layer of ``key``, at least 1."""
+        target = next(c.to_layer for c in self.connections if c.key == key)
+        return max(1, sum(c.to_layer == target for c in self.connections))
+
+
+def _short(item: Frozen, *always: str) -> dict[str, Any]:
+    tree = item.model_dump(mode="json", exclude_defaults=True)
+    return {name: getattr(item, name) for name in always} | tree

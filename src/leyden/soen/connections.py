@@ -1,0 +1,224 @@
+"""Connections between layers: pattern, first weights, box, and the circuit that carries each weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import Field, field_validator, model_validator
+
+from .disturbance import Noise, Perturbation
+from .frozen import Frozen, one_of
+from .parameters import Box
+from .patterns import PATTERN_NAMES, PATTERNS, Structure
+from .sources import SourceName
+from .weights import INITIALISERS, Init
+
+Positive = Annotated[float, Field(gt=0)]
+Mode = Literal["fixed", "WICC", "NOCC"]
+
+
+class Wicc(Frozen):
+    """One multiplier with collection coil an edge: the weight is the flux that programs it.
+
+    Args:
+        source_func: The source function of both arms.
+        gamma_plus: Drive of the edge state.
+        gamma_minus: Leak of the edge state.
+        bias_current: Bias of both arms.
+        j_in: Coupling from the source node's state into both arms.
+        j_out: Coupling from edge states to the target; from its fan-in where absent.
+        half_flux_offset: Whether half a flux quantum is added to the weight.
+    """
+
+    source_func: SourceName = "RateArray"
+    gamma_plus: Positive = 1e-3
+    gamma_minus: Positive = 1e-3
+    bias_current: float = 2.0
+    j_in: float = 0.38
+    j_out: float | list[float] | None = None
+    half_flux_offset: bool = False
+
+
+class Nocc(Frozen):
+    """One multiplier without collection coil an edge, with a common output for each target node.
+
+    Args:
+        source_func: The source function of both arms.
+        alpha: Leak of the arms and the output.
+        beta: Inductance of an arm.
+        beta_out: Inductance of the output.
+        bias_current: Bias of both arms.
+        j_in: Coupling from the source node's state into both arms.
+        j_out: Coupling from the common output to the target.
+        half_flux_offset: Whether half a flux quantum is added to the weight.
+    """
+
+    source_func: SourceName = "RateArray"
+    alpha: float = 1.64053
+    beta: Positive = 303.85
+    beta_out: Positive = 91.156
+    bias_current: float = 2.1
+    j_in: float = 0.38
+    j_out: float = 0.38
+    half_flux_offset: bool = False
+
+
+#: spellings of a mode, beside the three names, in older files; None: to be told from the settings
+OLD_MODES: dict[str, Mode | None] = {
+    "programmable": "WICC",
+    "dynamic_v1": "WICC",
+    "v1": "WICC",
+    "dynamic_v2": "NOCC",
+    "multiplier_v2": "NOCC",
+    "v2": "NOCC",
+    "dynamic": None,
+    "multiplier": None,
+}
+MODES = {"fixed": Frozen, "WICC": Wicc, "NOCC": Nocc}
+OWN_KEYS = ("structure", "init", "allow_self_connections", "constraints", "learnable", "mode", "connection_params")
+OLD_BLOCKS = ("dynamic", "multiplier")
+
+
+class ConnectionParams(Frozen):
+    """Everything of a connection but its ends.
+
+    Args:
+        structure: The pattern.
+        init: The first weights.
+        allow_self_connections: Whether a node may reach the node of its own number.
+        constraints: The box weights stay in.
+        learnable: Whether weights are trained, above the connection's own setting.
+        mode: `fixed`: weight times state; `WICC`, `NOCC`: one multiplier circuit an edge.
+        connection_params: Settings of those circuits.
+    """
+
+    structure: Structure = Structure()
+    init: Init = Init()
+    allow_self_connections: bool = True
+    constraints: Box = Box()
+    learnable: bool | None = None
+    mode: Mode = "fixed"
+    connection_params: Wicc | Nocc | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_of(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        tree = dict(cast(Mapping[str, Any], data))
+        for old in OLD_BLOCKS:
+            if old in tree:
+                if "connection_params" in tree:
+                    raise ValueError(f"takes either connection_params or its older name {old}, not both")
+                tree["connection_params"] = tree.pop(old)
+        block = tree.get("connection_params")
+        if isinstance(block, (Wicc, Nocc)):
+            return tree | {"mode": tree.get("mode", type(block).__name__.upper())}
+        settings: dict[str, Any] = dict(block or {})
+        mode = _mode(tree.get("mode"), settings)
+        if mode == "fixed" and settings:
+            raise ValueError(f"connection_params belong to WICC and NOCC, but mode is fixed; write mode: {_told(settings)}")
+        tree["mode"] = mode
+        tree["connection_params"] = None if mode == "fixed" else MODES[mode].model_validate(settings)
+        return tree
+
+
+def _mode(given: object, settings: Mapping[str, Any]) -> Mode:
+    if given is None:
+        return _told(settings) if settings else "fixed"
+    if isinstance(given, str) and given.lower() in OLD_MODES:
+        return OLD_MODES[given.lower()] or (_told(settings) if settings else "fixed")
+    one_of(given, MODES, "the mode of a connection")
+    return cast(Mode, given)
+
+
+def _told(settings: Mapping[str, Any]) -> Mode:
+    """Which circuit settings without a mode are meant for."""
+    if {"alpha", "beta", "beta_out"} & set(settings):
+        return "NOCC"
+    return "WICC" if "gamma_plus" in settings else "NOCC"
+
+
+class Connection(Frozen):
+    """The connection from one layer to another or to itself. Its weights have shape (to, from).
+
+    Args:
+        from_layer: Number of the source layer.
+        to_layer: Number of the target layer.
+        connection_type: Name of the pattern.
+        params: Everything else about it.
+        learnable: Whether weights are trained.
+        noise: Noise of the weights at every step (`j`).
+        perturb: Offsets of the weights that last one forward (`j_mean`, `j_std`).
+        visualization_metadata: Kept for the original's viewer; nothing here reads it.
+    """
+
+    from_layer: int
+    to_layer: int
+    connection_type: str = "dense"
+    params: ConnectionParams = ConnectionParams()
+    learnable: bool = True
+    noise: Noise = Noise()
+    perturb: Perturbation = Perturbation()
+    visualization_metadata: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_layout(cls, data: Any) -> Any:
+        """Older files have the settings of pattern and initialiser side by side; bring them into today's layout."""
+        if not isinstance(data, Mapping) or isinstance(data.get("params"), ConnectionParams):
+            return data
+        tree = dict(cast(Mapping[str, Any], data))
+        params = dict(tree.get("params") or {})
+        kind = _pattern_name(tree.get("connection_type"), params)
+        if isinstance(params.get("init"), str) or "structure" not in params:
+            params = _nested(params, kind)
+        return tree | {"connection_type": kind, "params": params}
+
+    @field_validator("noise", "perturb")
+    @classmethod
+    def _weights_only(cls, value: Noise | Perturbation) -> Noise | Perturbation:
+        if set(value.levels()) - {"j"}:
+            raise ValueError(f"a connection has noise on its weights only (`j`), but got {sorted(value.levels())}")
+        return value
+
+    @property
+    def key(self) -> str:
+        """Its name in state dictionaries and files, e.g. ``J_0_to_1``."""
+        return f"J_{self.from_layer}_to_{self.to_layer}"
+
+    @property
+    def internal(self) -> bool:
+        """Whether it goes from a layer to itself."""
+        return self.from_layer == self.to_layer
+
+    @property
+    def trained(self) -> bool:
+        """Whether its weights are trained; ``params.learnable`` decides where it is given."""
+        return self.learnable if self.params.learnable is None else self.params.learnable
+
+
+def _pattern_name(given: object, params: Mapping[str, Any]) -> str:
+    structure = params.get("structure")
+    inner = structure.get("type") if isinstance(structure, Mapping) else getattr(structure, "pattern", None)
+    inner = getattr(inner, "name", inner)
+    names = [one_of(name, PATTERN_NAMES, "connection_type") for name in (given, inner) if name is not None]
+    if len(set(names)) > 1:
+        raise ValueError(f"connection_type and structure.type must agree, but got {names[0]} and {names[1]}")
+    return names[0] if names else "dense"
+
+
+def _nested(params: dict[str, Any], kind: str) -> dict[str, Any]:
+    """``{sparsity: .1, init: normal, std: .2}`` as a structure and an init block."""
+    kept = {key: params.pop(key) for key in [*params] if key in OWN_KEYS or key in OLD_BLOCKS}
+    init = kept.get("init", "normal")
+    if isinstance(init, str):
+        known = one_of(init, INITIALISERS, "an initialiser").model_fields
+        pattern = PATTERNS[kind].model_fields
+        short = {"a", "b"} if init == "uniform" else set[str]()
+        mine = {key: params.pop(key) for key in [*params] if key in {*known, *short} and key not in pattern}
+        kept["init"] = {"name": init, "params": mine}
+    if "structure" not in kept:
+        kept["structure"] = {"type": kind, "params": {key: params.pop(key) for key in [*params]}}
+    return kept | params

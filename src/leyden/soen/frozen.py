@@ -1,0 +1,34 @@
+"""The base of everything a circuit is described with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pydantic import ValidationInfo, model_validator
+
+from leyden.spec.nearest import nearest
+from leyden.spec.strict import Strict
+
+
+class Frozen(Strict):
+    """Frozen, checked, nothing extra. Under ``compat: keys`` unknown keys are dropped and told, as the original drops them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_unknown_keys(cls, data: Any, info: ValidationInfo) -> Any:
+        dropped = (info.context or {}).get("dropped")
+        if dropped is None or not isinstance(data, Mapping):
+            return data
+        tree = cast(Mapping[str, Any], data)
+        dropped += [f"{cls.__name__}.{key}" for key in tree if key not in cls.model_fields]
+        return {key: value for key, value in tree.items() if key in cls.model_fields}
+
+
+def one_of(word: object, known: Mapping[str, Any], what: str) -> Any:
+    """The entry of ``known`` under ``word``; ValueError with the nearest spelling where there is none."""
+    if isinstance(word, str) and word in known:
+        return known[word]
+    near = nearest(str(word), known)
+    hint = f"did you mean `{near}`?" if near else "known: " + ", ".join(sorted(known))
+    raise ValueError(f"{what} must be a known name, but got {word!r}; {hint}")

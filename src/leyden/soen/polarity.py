@@ -1,0 +1,82 @@
+"""Dale's law: which nodes of a layer only excite and which only inhibit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from .frozen import Frozen
+from .problems import CircuitError
+
+
+class RandomPolarity(Frozen):
+    """A random share of excitatory nodes.
+
+    Args:
+        excitatory_ratio: Share of nodes that excite.
+        seed: Of the draw; the circuit's own where absent.
+    """
+
+    excitatory_ratio: Annotated[float, Field(ge=0, le=1)] = 0.8
+    seed: int | None = None
+
+
+class Polarity(Frozen):
+    """The sign of what each node of a source layer passes on: 1 excites, -1 inhibits, 0 is free.
+
+    Args:
+        polarity: One of -1, 0, 1 for each node.
+        polarity_file: A `.npy` file with the same.
+        polarity_init: Alternating, all excitatory, all inhibitory, or a random share.
+        polarity_enforcement_method: What becomes of first weights of the wrong sign: turned round, or zero.
+    """
+
+    polarity: list[Literal[-1, 0, 1]] | None = None
+    polarity_file: str | None = None
+    polarity_init: Literal["alternating", "50_50", "excitatory", "inhibitory"] | RandomPolarity | None = None
+    polarity_enforcement_method: Literal["sign_flip", "clip_to_zero"] = "sign_flip"
+
+    @property
+    def polarised(self) -> bool:
+        """Whether any node has a sign."""
+        return not (self.polarity is None and self.polarity_file is None and self.polarity_init is None)
+
+    def signs(self, width: int, seed: int) -> np.ndarray[Any, Any]:
+        """The sign of each node, int64 of shape (width,).
+
+        Raises:
+            CircuitError: The file cannot be used or the length differs from the number of nodes.
+        """
+        init = self.polarity_init
+        if self.polarity is not None:
+            found = np.asarray(self.polarity)
+        elif self.polarity_file is not None:
+            found = _from_file(self.polarity_file)
+        elif isinstance(init, RandomPolarity):
+            # the original's draw, on a generator of our own: numpy's legacy stream decides which nodes inhibit
+            generator = np.random.RandomState(seed % 2**32 if init.seed is None else init.seed)
+            found = np.ones(width, dtype=np.int64)
+            count = int(width * (1 - init.excitatory_ratio))
+            found[generator.choice(width, size=count, replace=False)] = -1
+        else:
+            found = np.ones(width, dtype=np.int64)
+            if init in ("alternating", "50_50"):
+                found[1::2] = -1
+            elif init == "inhibitory":
+                found[:] = -1
+        if found.shape != (width,):
+            raise CircuitError([f"polarity must have one sign for each of {width} nodes, but got {found.shape}"])
+        return found.astype(np.int64)
+
+
+def _from_file(path: str) -> np.ndarray[Any, Any]:
+    try:
+        found = np.load(Path(path), allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise CircuitError([f"polarity_file {path} cannot be read: {error}"]) from None
+    if not np.isin(found, (-1, 0, 1)).all():
+        raise CircuitError([f"polarity_file {path} must hold -1, 0 and 1 only"])
+    return found

@@ -1,0 +1,46 @@
+"""What is wrong with a circuit, in words: every problem at once, each with place, rule, value and repair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from leyden.spec.errors import UserError, shown
+
+
+class CircuitError(UserError):
+    """A circuit, a model file or a setting of the simulator that cannot be used; ``problems`` has every one."""
+
+    def __init__(self, problems: Sequence[str], name: str = "the circuit") -> None:
+        assert problems
+        self.problems = list(problems)
+        count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {name}"
+        super().__init__("\n".join([count, *(f"  {p}" for p in self.problems)]))
+
+
+def told(error: ValidationError, name: str) -> CircuitError:
+    """A failed validation as one message a person can act on."""
+    return CircuitError([_line(e) for e in error.errors(include_url=False)], name)
+
+
+def _line(error: object) -> str:
+    assert isinstance(error, dict)
+    context: dict[str, object] = error.get("ctx") or {}
+    rule = str(error["msg"]).removeprefix("Value error, ")
+    line = f"{_key(error['loc'])}: {rule}"
+    if error["type"] not in ("value_error", "missing"):
+        line += f", but got {shown(error['input'])}"
+    near, allowed = context.get("near"), context.get("allowed")
+    if near:
+        line += f"; did you mean `{near}`?"
+    elif isinstance(allowed, list) and allowed:
+        line += "; known keys: " + ", ".join(map(str, allowed))
+    return line
+
+
+def _key(location: Sequence[str | int]) -> str:
+    key = ""
+    for part in location:
+        key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else part
+    return key or "top level"

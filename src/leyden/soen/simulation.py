@@ -1,0 +1,87 @@
+"""How a circuit is evaluated: time step, order of evaluation, what is recorded, early stopping."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from .frozen import Frozen, one_of
+
+Method = Literal["layerwise", "stepwise_gauss_seidel", "stepwise_jacobi"]
+
+#: every spelling of an evaluation order that files of the original use
+METHODS: dict[str, Method] = {
+    "layerwise": "layerwise",
+    "layer": "layerwise",
+    "layer_sequence": "layerwise",
+    "layer-sequence": "layerwise",
+    "stepwise_gauss_seidel": "stepwise_gauss_seidel",
+    "stepwise_gs": "stepwise_gauss_seidel",
+    "stepwise (gauss-seidel)": "stepwise_gauss_seidel",
+    "stepwise (gauss–seidel)": "stepwise_gauss_seidel",  # noqa: RUF001  (the original writes an en dash)
+    "stepwise_jacobi": "stepwise_jacobi",
+    "stepwise (jacobi)": "stepwise_jacobi",
+}
+
+
+class Simulation(Frozen):
+    """How a circuit is evaluated. Every quantity is dimensionless; ``dt = 37`` are 37/omega_c = 0.0999 ns.
+
+    Args:
+        dt: Time step.
+        dt_learnable: Whether the time step is a trainable parameter.
+        input_type: `state`: the input is the first layer's state; `flux`: it is the flux into the first layer.
+        network_evaluation_method: Whole sequences layer by layer, or all layers at each step: Gauss-Seidel uses states that
+            this step has already updated, Jacobi only those of the step before.
+        track_power: Record power and energy of dendrites.
+        track_phi: Record the flux that source functions see.
+        track_g: Record what source functions give.
+        track_s: Record states without the initial one.
+        early_stopping_forward_pass: Stop a stepwise simulation once states no longer change.
+        early_stopping_tolerance: Largest change of a state in one step that counts as none.
+        early_stopping_patience: Steps in a row without change after which the simulation stops.
+        early_stopping_min_steps: Steps before the first check.
+        steady_window_min: Steps over which the change is compared; 0 turns the window off.
+        steady_tol_abs: Absolute tolerance of the window.
+        steady_tol_rel: Tolerance of the window relative to the largest state.
+        out_of_range: What a rate table gives for a current outside its range: 0 with a warning, or its edge.
+        noise_in: Whether noise and perturbation act always or in training mode only.
+    """
+
+    dt: Annotated[float, Field(gt=0)] = 37.0
+    dt_learnable: bool = False
+    input_type: Literal["state", "flux"] = "state"
+    network_evaluation_method: Method = "layerwise"
+    track_power: bool = False
+    track_phi: bool = False
+    track_g: bool = False
+    track_s: bool = False
+    early_stopping_forward_pass: bool = False
+    early_stopping_tolerance: Annotated[float, Field(ge=0)] = 1e-6
+    early_stopping_patience: Annotated[int, Field(ge=1)] = 1
+    early_stopping_min_steps: Annotated[int, Field(ge=0)] = 1
+    steady_window_min: Annotated[int, Field(ge=0)] = 50
+    steady_tol_abs: Annotated[float, Field(ge=0)] = 1e-5
+    steady_tol_rel: Annotated[float, Field(ge=0)] = 1e-3
+    out_of_range: Literal["zero", "edge"] = "zero"
+    noise_in: Literal["always", "training"] = "always"
+
+    @field_validator("network_evaluation_method", mode="before")
+    @classmethod
+    def _spelled(cls, value: Any) -> Any:
+        return one_of(value.strip().lower(), METHODS, "the evaluation method") if isinstance(value, str) else value
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether all layers advance together, one step at a time."""
+        return self.network_evaluation_method != "layerwise"
+
+    @property
+    def tracks(self) -> bool:
+        """Whether anything besides the states is recorded."""
+        return self.track_power or self.track_phi or self.track_g or self.track_s
+
+
+#: settings that files of the original know
+ORIGINAL_KEYS = tuple(name for name in Simulation.model_fields if name not in ("out_of_range", "noise_in"))

@@ -1,0 +1,61 @@
+"""Masks, first weights and first parameter values against what the original drew from the same seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from leyden.soen import parameters, patterns, weights
+from leyden.soen.quantization import codebook
+from leyden.soen.torch.masks import mask
+from leyden.soen.torch.parameters import values
+from leyden.soen.torch.weights import weights as draw
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = json.loads((GOLDEN / "initialisers.json").read_text())
+ARRAYS = dict(np.load(GOLDEN / "initialisers.npz"))
+
+
+def named(prefix: str) -> list[str]:
+    return [key for key in CASES if key.startswith(prefix)]
+
+
+def generator(case: dict) -> torch.Generator:
+    return torch.Generator().manual_seed(case["seed"])
+
+
+@pytest.mark.parametrize("key", named("mask/"))
+def test_masks_are_those_of_the_original(key: str) -> None:
+    case = CASES[key]
+    params = dict(case["params"])
+    own = params.pop("allow_self_connections", True)
+    pattern = patterns.PATTERNS[case["kind"]].model_validate(params)
+    drawn = mask(pattern, case["from_nodes"], case["to_nodes"], generator(case), internal=False, own=own)
+    np.testing.assert_array_equal(drawn.numpy(), ARRAYS[key])
+
+
+@pytest.mark.parametrize("key", named("weight/"))
+def test_first_weights_are_those_of_the_original(key: str) -> None:
+    case = CASES[key]
+    rng = generator(case)
+    connected = mask(patterns.Sparse(sparsity=case["sparsity"]), case["from_nodes"], case["to_nodes"], rng, internal=False)
+    initialiser = weights.INITIALISERS[case["init"]].model_validate(case["params"])
+    np.testing.assert_allclose(draw(initialiser, connected, rng).numpy(), ARRAYS[key], atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("key", named("param/"))
+def test_first_parameters_are_those_of_the_original(key: str) -> None:
+    case = CASES[key]
+    distribution = parameters.DISTRIBUTIONS[case["method"]].model_validate(case["params"])
+    np.testing.assert_allclose(values(distribution, case["width"], generator(case)).numpy(), ARRAYS[key], rtol=1e-6)
+
+
+@pytest.mark.parametrize("key", named("codebook/"))
+def test_codebooks_are_those_of_the_original(key: str) -> None:
+    case = CASES[key]
+    levels = case["levels"] if "levels" in case else 2 ** case["bits"] + 1
+    np.testing.assert_allclose(codebook(case["min_val"], case["max_val"], levels), ARRAYS[key], atol=1e-7)
