@@ -8,16 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 from torch import Tensor, nn
 
 from leyden.backends.torch.export.format import Exportable, ExportError, Format, Served
 from leyden.backends.torch.export.onnx import Onnx
 from leyden.backends.torch.export.parity import compare
+from leyden.backends.torch.export.safetensors import Safetensors
 from leyden.backends.torch.export.torch_export import TorchExport
 from leyden.backends.torch.export.torchscript import TorchScript
 
-GRAPHS = [Onnx(), TorchExport(), TorchScript()]
+FORMATS = [Onnx(), TorchExport(), TorchScript(), Safetensors()]
 
 
 class Cnn(nn.Module):
@@ -56,7 +58,7 @@ class BatchBound(nn.Module):
 def exportable(model: nn.Module, **samples: Tensor) -> Exportable:
     served = Served(model, tuple(samples), lambda model, batch: model(*batch.values()))
     metadata = {"classes": '["a", "b", "c"]', "run": "name: t\n"}
-    return Exportable(model=served.eval(), samples=samples, metadata=metadata)
+    return Exportable(model=served.eval(), fresh=type(model), samples=samples, metadata=metadata)
 
 
 def cnn() -> Exportable:
@@ -71,7 +73,7 @@ def two_inputs() -> Exportable:
     return exportable(TwoInputs(), input=torch.randn(8, 6, 5), mask=torch.rand(8, 6) > 0.3)
 
 
-@pytest.mark.parametrize("format", GRAPHS, ids=lambda f: type(f).__name__)
+@pytest.mark.parametrize("format", FORMATS, ids=lambda f: type(f).__name__)
 @pytest.mark.parametrize("thing", [cnn, two_inputs], ids=["cnn", "two_inputs"])
 def test_file_computes_what_the_model_does_for_every_batch_size(
     format: Format, thing, tmp_path: Path
@@ -79,7 +81,7 @@ def test_file_computes_what_the_model_does_for_every_batch_size(
     model = thing()
     path = tmp_path / f"model{format.suffix}"
     format.save(model, path)
-    parity = compare(model, format.read(path), batch_sizes=(1, 2, 8, 31))
+    parity = compare(model, format.read(path, model), batch_sizes=(1, 2, 8, 31))
     assert parity.difference < 1e-6
     assert parity.batch_sizes == (1, 2, 8, 31)
 
@@ -101,6 +103,30 @@ def test_torch_export_carries_the_metadata(tmp_path: Path) -> None:
     assert json.loads(extra["leyden.json"])["run"] == "name: t\n"
 
 
+def test_safetensors_holds_the_weights_by_name_with_the_metadata(tmp_path: Path) -> None:
+    thing = cnn()
+    Safetensors().save(thing, tmp_path / "model.safetensors")
+    with safetensors.safe_open(tmp_path / "model.safetensors", "pt") as file:
+        assert file.metadata() == thing.metadata
+        for name, tensor in thing.model.model.state_dict().items():
+            assert torch.equal(file.get_tensor(name), tensor)
+
+
+def test_safetensors_writes_shared_weights_for_both_names(tmp_path: Path) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
+            self.second.weight = self.first.weight
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            return self.second(self.first(inputs))
+
+    thing = exportable(Tied(), input=torch.randn(8, 3))
+    Safetensors().save(thing, tmp_path / "tied.safetensors")
+    assert compare(thing, Safetensors().read(tmp_path / "tied.safetensors", thing)).difference == 0
+
+
 @pytest.mark.parametrize("format", [Onnx(), TorchExport()], ids=["onnx", "torch_export"])
 def test_a_model_without_one_graph_is_refused_with_another_format(format: Format, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"batches of any size.*\n.*safetensors"):
@@ -111,7 +137,7 @@ def test_a_trace_that_froze_a_decision_fails_on_another_batch_size(tmp_path: Pat
     thing = exportable(BatchBound(), input=torch.ones(8, 3))
     TorchScript().save(thing, tmp_path / "model.ts")
     with pytest.raises(ExportError, match="differs from the model by 1 where outputs reach 3"):
-        compare(thing, TorchScript().read(tmp_path / "model.ts"))
+        compare(thing, TorchScript().read(tmp_path / "model.ts", thing))
 
 
 def test_parity_refuses_outputs_that_are_not_finite_or_of_another_shape() -> None:

@@ -44,11 +44,13 @@ class Exportable:
 
     Args:
         model: Takes the tensors of ``samples`` and returns the outputs, first dimension the batch.
+        fresh: Makes the same model with other weights.
         samples: Input name -> (samples, ...), at least two real ones, as they leave the run's transforms.
         metadata: Plain text by name: the resolved run, the inputs, the classes; goes into the file.
     """
 
     model: Served
+    fresh: Callable[[], nn.Module]
     samples: dict[str, Tensor]
     metadata: dict[str, str]
 
@@ -67,5 +69,5 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def read(self, path: Path, /) -> Reader:
-        """The model as somebody without this process sees it, from the file alone."""
+    def read(self, path: Path, thing: Exportable, /) -> Reader:
+        """The model in the file; from ``thing`` is taken only what the format leaves out, never weights."""

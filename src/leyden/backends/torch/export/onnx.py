@@ -45,7 +45,7 @@ class Onnx(Format):
             graph.model.metadata_props.update(thing.metadata)
             graph.save(path, external_data=weight_bytes(thing.model) > LARGEST_SINGLE_FILE)
 
-    def read(self, path: Path, /) -> Reader:
+    def read(self, path: Path, thing: Exportable, /) -> Reader:
         import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
         session: Any = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -26,7 +26,7 @@ class TorchExport(Format):
         with quiet():
             torch.export.save(program, path, extra_files={"leyden.json": json.dumps(thing.metadata)})
 
-    def read(self, path: Path, /) -> Reader:
+    def read(self, path: Path, thing: Exportable, /) -> Reader:
         with quiet():
             model = torch.export.load(path).module()
 

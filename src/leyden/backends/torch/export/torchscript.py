@@ -34,7 +34,7 @@ class TorchScript(Format):
                 raise ExportError(f"torchscript: the model cannot be traced: {first_line(error)}") from error
             jit.save(trace, str(path), _extra_files={"leyden.json": json.dumps(thing.metadata)})
 
-    def read(self, path: Path, /) -> Reader:
+    def read(self, path: Path, thing: Exportable, /) -> Reader:
         with quiet():
             model: Any = torch.jit.load(str(path))  # pyright: ignore[reportUnknownMemberType]
 
