@@ -184,6 +184,7 @@ class Evaluation:
         world: Number of processes.
         workers: Where batches are made; None for this process.
         max_batches: Stop after so many batches; -1 for all.
+        numbers: Only these of the batches that there would be otherwise; None for all.
     """
 
     def __init__(
@@ -196,10 +197,12 @@ class Evaluation:
         world: int = 1,
         workers: Workers | None = None,
         max_batches: int = -1,
+        numbers: range | None = None,
     ) -> None:
         self._shares = Shares(dataset, batch_size, seed=seed, rank=rank, world=world)
         self._workers = workers or Workers()
-        self._numbers = range(len(self._shares))[: None if max_batches == -1 else max_batches]
+        self._numbers = range(len(self._shares)) if numbers is None else numbers
+        self._numbers = self._numbers[: None if max_batches == -1 else max_batches]
         self._loader: DataLoader[Any] | None = None
 
     def __len__(self) -> int:
