@@ -18,7 +18,7 @@ class ToyDataset(HeldSource):
     """Seeded samples that a small model learns in seconds; a test double, not a benchmark.
 
     `blobs` are Gaussian clouds, one a class, around random centres. `regression` is a random linear function
-    plus a sine of it. `sequence` shows, somewhere in noise of shape (length, features), the mark of its class.
+    plus a sine of it. `sequence` shows the mark of its class somewhere in noise of shape (length, features).
 
     Args:
         kind: What is made up.
