@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,6 +110,8 @@ def _explained(error: MarkedYAMLError, text: str, name: str) -> Exception:
     mark: Any = (error.context_mark if missing_colon else error.problem_mark) or error.context_mark
     place = Place(name, mark.line + 1, mark.column + 1) if mark is not None else Place(name, 1, 1)
     lines = text.splitlines()
+    if "mapping values are not allowed" in what and (above := _colonless(lines, place.line)):
+        place, missing_colon = Place(name, above, 1 + _indent(lines[above - 1])), True
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     hint = ""
     if line[place.column - 1 : place.column] == "@":
@@ -119,6 +120,19 @@ def _explained(error: MarkedYAMLError, text: str, name: str) -> Exception:
         hint = "indent with spaces; YAML takes no tabs"
     elif missing_colon:
         hint = "write `key: value`, with a colon and a space"
-    elif re.search(r"mapping values are not allowed", what):
+    elif "mapping values are not allowed" in what:
         hint = "one `key: value` a line; a text that has `: ` in it needs quotes"
     return refused(place, f"this is no YAML: {what}", hint)
+
+
+def _colonless(lines: list[str], number: int) -> int:
+    """The line above line ``number`` if it lacks a colon that its neighbour has; the two were read as one text."""
+    above = number - 1
+    while above > 0 and not lines[above - 1].strip():
+        above -= 1
+    lacks = above > 0 and ":" not in lines[above - 1] and _indent(lines[above - 1]) == _indent(lines[number - 1])
+    return above if lacks else 0
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

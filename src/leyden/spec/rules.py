@@ -1,0 +1,282 @@
+"""Rules between the sections of a run file, those that need no data. One small function a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .document import Path
+from .durations import Duration
+from .errors import NOTHING
+from .run import Run
+from .walk import has_validation, measured, parts_of, steps_by_itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One broken rule.
+
+    Args:
+        path: The key to look at.
+        rule: The rule, as a phrase.
+        hint: The repair.
+        value: What the key has.
+        allowed: What would be right; the nearest of it is looked up.
+        others: Further keys that the rule reads; a finding is withheld while one of them is wrong by itself.
+    """
+
+    path: Path
+    rule: str
+    hint: str = ""
+    value: Any = NOTHING
+    allowed: tuple[str, ...] = ()
+    others: tuple[Path, ...] = ()
+
+
+Rule = Callable[[Run], Iterator[Finding]]
+
+
+def an_end(run: Run) -> Iterator[Finding]:
+    t = run.trainer
+    ends = [t.max_epochs not in (None, -1), t.max_steps != -1, t.max_time is not None, bool(t.fast_dev_run)]
+    if not any(ends):
+        others = tuple(("trainer", k) for k in ("max_epochs", "max_steps", "max_time", "fast_dev_run"))
+        rule = "a run needs an end: epochs, steps or time"
+        yield Finding(path=("trainer",), rule=rule, hint="write `max_epochs: 10` under `trainer`, say", others=others)
+
+
+def smallest_below_largest(run: Run) -> Iterator[Finding]:
+    t = run.trainer
+    for unit, low, high in (("epochs", t.min_epochs, t.max_epochs), ("steps", t.min_steps, t.max_steps)):
+        if low is not None and high is not None and high != -1 and low > high:
+            rule = f"must be at most `max_{unit}`, which is {high}"
+            yield Finding(path=("trainer", f"min_{unit}"), rule=rule, value=low, others=(("trainer", f"max_{unit}"),))
+
+
+def parts_that_learn(run: Run) -> Iterator[Finding]:
+    needed = {"task": run.task, "loss": run.loss, "optimizer": run.optimizer}
+    for section, value in needed.items():
+        if not value and not steps_by_itself(run):
+            yield Finding(path=(section,), rule="a required key is missing", others=(("model",),))
+        if value and steps_by_itself(run) and section != "task":
+            rule = f"a LightningModule brings its own {section}, so this would have no effect"
+            yield Finding(path=(section,), rule=rule, hint="remove it", others=(("model",),))
+
+
+def monitors_are_measured(run: Run) -> Iterator[Finding]:
+    if steps_by_itself(run):
+        return  # it logs names of its own
+    known = tuple(measured(run))
+    for path, name in _monitors(run):
+        if name not in known:
+            val = "" if has_validation(run) or not name.startswith("val/") else "; there are no validation data"
+            rule = "nothing of this name is measured" + val
+            others = (("metrics",), ("loss",), ("data", "val"), ("data", "split"))
+            yield Finding(path=path, rule=rule, value=name, allowed=known, others=others)
+
+
+def modes_fit_metrics(run: Run) -> Iterator[Finding]:
+    monitors = dict(_monitors(run))
+    for path, name in monitors.items():
+        metric = run.metrics.get(name.partition("/")[2])
+        mode = _sibling(run, path, "mode")
+        if metric is None or mode not in ("min", "max"):
+            continue
+        right = "max" if getattr(metric.part.target, "higher_is_better", True) else "min"
+        if mode != right:
+            high = "high" if right == "max" else "low"
+            rule = f"a {high} `{name}` is a good one, so the mode must be {right}"
+            yield Finding(path=(*path[:-1], "mode"), rule=rule, value=mode, hint=f"write `mode: {right}`", others=(path,))
+
+
+def best_of_what(run: Run) -> Iterator[Finding]:
+    c = run.checkpoint
+    if c.monitor is None and c.save_top_k > 1:
+        rule = f"the best {c.save_top_k} of what? `monitor` is not set"
+        path = ("checkpoint", "save_top_k")
+        yield Finding(path=path, rule=rule, hint="write `monitor: val/loss`, say", others=(("checkpoint", "monitor"),))
+
+
+def exactness(run: Run) -> Iterator[Finding]:
+    if run.trainer.deterministic and run.trainer.benchmark:
+        rule = "`benchmark` chooses algorithms by their speed, which `deterministic` excludes"
+        yield Finding(path=("trainer", "benchmark"), rule=rule, hint="remove one", others=(("trainer", "deterministic"),))
+
+
+def workers_have_settings(run: Run) -> Iterator[Finding]:
+    if run.data.num_workers:
+        return
+    for key in ("prefetch_factor", "persistent_workers"):
+        if getattr(run.data, key):
+            rule = f"`{key}` is about worker processes, and `num_workers` is 0"
+            hint = "write `num_workers: 2`, or remove it"
+            yield Finding(path=("data", key), rule=rule, hint=hint, others=(("data", "num_workers"),))
+
+
+def pieces_of_a_batch(run: Run) -> Iterator[Finding]:
+    whole, piece = run.data.batch_size, run.data.micro_batch_size
+    if isinstance(piece, int) and piece > whole:
+        rule = f"a piece must be at most `batch_size`, which is {whole}"
+        yield Finding(path=("data", "micro_batch_size"), rule=rule, value=piece, others=(("data", "batch_size"),))
+
+
+def a_sample_for_each_device(run: Run) -> Iterator[Finding]:
+    t = run.trainer
+    on_node = len(t.devices) if isinstance(t.devices, list) else t.devices if isinstance(t.devices, int) else 1
+    devices = on_node * t.num_nodes
+    if devices > run.data.batch_size:
+        rule = f"`batch_size` is shared by all devices and must be at least their number, {devices}"
+        others = (("trainer", "devices"), ("trainer", "num_nodes"))
+        yield Finding(path=("data", "batch_size"), rule=rule, value=run.data.batch_size, others=others)
+
+
+def devices_exist(run: Run) -> Iterator[Finding]:
+    if run.trainer.devices == 0:
+        yield Finding(path=("trainer", "devices"), rule="must be -1 (all) or at least 1", value=0)
+
+
+def cpu_can(run: Run) -> Iterator[Finding]:
+    t = run.trainer
+    if t.accelerator != "cpu":
+        return
+    others = (("trainer", "accelerator"),)
+    if t.precision in ("16-mixed", "16-true"):
+        hint = f"write `precision: b{t.precision.replace('16', 'f16')}`"
+        path = ("trainer", "precision")
+        rule = "CPUs have no arithmetic in 16-bit floats"
+        yield Finding(path=path, rule=rule, value=t.precision, hint=hint, others=others)
+    if t.sync_batchnorm:
+        rule = "batch norm is synchronised between GPUs only"
+        yield Finding(path=("trainer", "sync_batchnorm"), rule=rule, hint="remove it", others=others)
+    if t.devices == -1:
+        rule = "how many processes on a CPU? -1 means all devices, and there is one"
+        yield Finding(path=("trainer", "devices"), rule=rule, hint="write their number", others=others)
+
+
+def clipping(run: Run) -> Iterator[Finding]:
+    if run.trainer.gradient_clip_algorithm and run.trainer.gradient_clip_val is None:
+        path, other = ("trainer", "gradient_clip_algorithm"), ("trainer", "gradient_clip_val")
+        yield Finding(path=path, rule="has no effect without `gradient_clip_val`", hint="add it", others=(other,))
+
+
+def validation_has_data(run: Run) -> Iterator[Finding]:
+    if has_validation(run):
+        return
+    others = (("data", "val"), ("data", "split"))
+    t = run.trainer
+    for key in ("val_check_interval", "limit_val_batches"):
+        if getattr(t, key) is not None:
+            rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
+            yield Finding(path=("trainer", key), rule=rule, hint=hint, others=others)
+    if t.check_val_every_n_epoch != 1:
+        rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
+        yield Finding(path=("trainer", "check_val_every_n_epoch"), rule=rule, hint=hint, others=others)
+
+
+def split_has_work(run: Run) -> Iterator[Finding]:
+    d = run.data
+    if d.split is not None and d.val is not None and d.test is not None:
+        rule = "`val` and `test` are given, so nothing is left to hold out"
+        yield Finding(path=("data", "split"), rule=rule, hint="remove it", others=(("data", "val"), ("data", "test")))
+    if d.split is None and d.eval_transforms:
+        rule, hint = "they are for what `split` holds out", "put them under `data.val` as `transforms`"
+        yield Finding(path=("data", "eval_transforms"), rule=rule, hint=hint, others=(("data", "split"),))
+
+
+def backends_fit(run: Run) -> Iterator[Finding]:
+    for path, spec in parts_of(run):
+        if run.backend not in spec.part.runs_on:
+            only = " and ".join(spec.part.runs_on)
+            rule = f"{spec.part.kind} `{spec.type}` runs on {only}, and `backend` is {run.backend}"
+            yield Finding(path=path, rule=rule, hint=f"write `backend: {spec.part.runs_on[0]}`", others=(("backend",),))
+
+
+def targets_of_schedules(run: Run) -> Iterator[Finding]:
+    for target in run.schedules:
+        if target != "lr":
+            hint = "a loss weight takes its schedule as `weight` in the loss's own node" if target in run.loss else ""
+            rule = "a schedule needs a target"
+            yield Finding(path=("schedules", target), rule=rule, value=target, allowed=("lr",), hint=hint)
+    if run.schedules and steps_by_itself(run):
+        hint = "remove it, and return a scheduler from `configure_optimizers`"
+        yield Finding(path=("schedules",), rule="a LightningModule brings its own schedules", hint=hint)
+
+
+def warm_ups_end(run: Run) -> Iterator[Finding]:
+    total = run.trainer.max_steps
+    for path, spec in parts_of(run):
+        warmup = spec.settings().get("warmup")
+        if spec.part.kind != "schedule" or not isinstance(warmup, Duration):
+            continue
+        others = (("trainer", "max_steps"), ("trainer", "max_epochs"))
+        here = (*path, "warmup")
+        if total > 0 and warmup.unit == "steps" and warmup.value >= total:
+            rule = f"the warm-up must be shorter than the run, which has `max_steps: {total}`"
+            yield Finding(path=here, rule=rule, value=str(warmup), others=others)
+        epochs = run.trainer.max_epochs
+        if epochs and epochs > 0 and warmup.unit == "epochs" and warmup.value >= epochs:
+            rule = f"the warm-up must be shorter than the run, which has `max_epochs: {epochs}`"
+            yield Finding(path=here, rule=rule, value=str(warmup), others=others)
+        if warmup.unit == "%" and warmup.value >= 100:
+            yield Finding(path=here, rule="the warm-up must be shorter than the run", value=str(warmup))
+
+
+def seeds_of_repeats(run: Run) -> Iterator[Finding]:
+    if run.seed + run.repeats > 2**32:
+        rule = f"the last repeat would have seed {run.seed + run.repeats - 1}; seeds end at {2**32 - 1}"
+        yield Finding(path=("seed",), rule=rule, value=run.seed, others=(("repeats",),))
+
+
+def one_way_to_be_short(run: Run) -> Iterator[Finding]:
+    t = run.trainer
+    if t.overfit_batches and (t.limit_train_batches is not None or t.fast_dev_run):
+        other = "fast_dev_run" if t.fast_dev_run else "limit_train_batches"
+        rule = f"`overfit_batches` and `{other}` both say which batches to train on"
+        yield Finding(path=("trainer", "overfit_batches"), rule=rule, hint="keep one", others=(("trainer", other),))
+
+
+RULES: tuple[Rule, ...] = (
+    an_end,
+    smallest_below_largest,
+    parts_that_learn,
+    monitors_are_measured,
+    modes_fit_metrics,
+    best_of_what,
+    exactness,
+    workers_have_settings,
+    pieces_of_a_batch,
+    a_sample_for_each_device,
+    devices_exist,
+    cpu_can,
+    clipping,
+    validation_has_data,
+    split_has_work,
+    backends_fit,
+    targets_of_schedules,
+    warm_ups_end,
+    seeds_of_repeats,
+    one_way_to_be_short,
+)
+
+
+def findings(run: Run) -> list[Finding]:
+    """Every broken rule, in the order of `RULES`."""
+    return [finding for rule in RULES for finding in rule(run)]
+
+
+def _monitors(run: Run) -> Iterator[tuple[Path, str]]:
+    """Key path and value of every setting that names something measured."""
+    if run.checkpoint.monitor is not None:
+        yield ("checkpoint", "monitor"), run.checkpoint.monitor
+    for path, spec in parts_of(run):
+        name = spec.settings().get("monitor")
+        if isinstance(name, str) and not spec.part.foreign:
+            yield (*path, "monitor"), name
+
+
+def _sibling(run: Run, path: Path, key: str) -> Any:
+    """The value of another key in the node that ``path`` is in."""
+    if path[0] == "checkpoint":
+        return getattr(run.checkpoint, key)
+    return dict(parts_of(run))[path[:-1]].settings().get(key)
