@@ -1,0 +1,90 @@
+"""What a run writes into its folder before it begins, and when it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from leyden.runs import atomic, manifest
+from leyden.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from leyden.spec.run import Run
+
+#: how a line of a remark begins, by the ending of the run file; JSON has none
+REMARKS = {".yaml": "#", ".yml": "#", ".toml": "#", ".env": "#", ".cue": "//"}
+
+
+def begin(folder: RunFolder, run: Run, data: Mapping[str, str]) -> None:
+    """Write run file, resolved file and manifest; into a folder with a begun run, only what changed since.
+
+    Args:
+        folder: The folder; its lock must be held.
+        run: The run.
+        data: Fingerprint of each dataset by its role.
+    """
+    now = manifest.environment(run.path.absolute().parent, data)
+    if folder.exists:
+        _note_changes(folder, now)
+        return
+    if run.path.is_file():
+        given = folder.path / f"run{run.path.suffix}"
+        atomic.write_bytes(given, run.path.read_bytes() + _overrides(run).encode())
+    atomic.write_text(folder.resolved, resolved_text(run))
+    summary = {
+        "name": run.name,
+        "seed": run.seed,
+        "repeats": run.repeats,
+        "digest": run.digest(),
+        "checkpoint": {
+            key: run.tree()["checkpoint"][key] for key in ("monitor", "mode", "save_top_k", "save_last")
+        },
+    }
+    atomic.write_json(folder.environment, {"run": summary, **now})
+
+
+def resolved_text(run: Run) -> str:
+    """The run with every default, as YAML 1.2 that loads to an equal run."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep the order of the sections
+    yaml.width = 4096
+    text = StringIO()
+    yaml.dump(run.tree(), text)
+    return text.getvalue()
+
+
+def _overrides(run: Run) -> str:
+    """A remark with the values that came from elsewhere than the file; empty if there are none."""
+    sign = REMARKS.get(run.path.suffix)
+    given = {key: origin for key, origin in run.origins.items() if _is_override(origin)}
+    if sign is None or not given:
+        return ""
+    lines = [
+        f"{sign} {key}: {_value(run.tree(), key)}  (from {origin})" for key, origin in sorted(given.items())
+    ]
+    return "\n".join(["", f"{sign} Set from outside of this file:", *lines, ""])
+
+
+def _is_override(origin: str) -> bool:
+    """Whether a value comes from the command line or the environment: other origins are files with lines."""
+    return origin != "default" and not origin.rpartition(":")[2].isdigit()
+
+
+def _value(tree: Any, key: str) -> Any:
+    for word in key.split("."):
+        tree = (
+            tree[int(word)] if isinstance(tree, list) else tree.get(word) if isinstance(tree, dict) else None
+        )
+    return tree
+
+
+def _note_changes(folder: RunFolder, now: Mapping[str, Any]) -> None:
+    """Going on is noted with what differs from the beginning; a change of code or data is thus never lost."""
+    told = atomic.read_json(folder.environment)
+    before = {key: value for key, value in told.items() if key not in ("run", "resumed")}
+    note = {"time": now["time"], "changed": manifest.changes(before, now)}
+    atomic.write_json(folder.environment, {**told, "resumed": [*told.get("resumed", []), note]})

@@ -1,0 +1,167 @@
+"""The checkpoints of one repeat: written whole, entered with their digest, and never believed without it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from leyden.runs import atomic
+from leyden.runs.entry import Entry
+from leyden.runs.retention import Retention
+from leyden.spec.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What there is to go on from.
+
+    Args:
+        entry: The newest checkpoint that is intact, or None.
+        damaged: Newer files that are not, each with what is wrong with it.
+    """
+
+    entry: Entry | None
+    damaged: tuple[str, ...] = ()
+
+
+class CheckpointIndex:
+    """``index.json`` of a checkpoint folder, and the files it names; any other file is as good as absent.
+
+    Args:
+        folder: The checkpoint folder of one repeat; made when the first checkpoint is written.
+        retention: Which checkpoints to keep.
+    """
+
+    def __init__(self, folder: Path, retention: Retention | None = None) -> None:
+        self.folder = folder
+        self.retention = retention or Retention()
+        self.file = folder / "index.json"
+
+    def entries(self) -> list[Entry]:
+        """Every entry, in the order in which they were written.
+
+        Raises:
+            DataError: the index and the one before it are both damaged.
+        """
+        if not self.file.exists():
+            return []
+        try:
+            return _read(self.file)
+        except DataError:
+            if not self._previous.exists():
+                raise
+            return _read(self._previous)  # it may name files that are gone; `newest_good` passes over these
+
+    def save(
+        self, data: bytes | memoryview, *, step: int, metrics: Mapping[str, float], finite: bool = True
+    ) -> Entry:
+        """Write a checkpoint, enter it, and remove those that the retention gives up.
+
+        Old files go last: after the new one has been read back and the index no longer names them. Whenever
+        the process is killed, the index on disk names whole files only.
+
+        Args:
+            data: The file's bytes.
+            step: Optimizer steps completed.
+            metrics: The newest value of everything measured.
+            finite: Whether the weights are finite.
+
+        Raises:
+            OSError: it cannot be written, or reads back differently. The checkpoints before it are untouched.
+        """
+        entries = self.entries()
+        name = _free_name(step, {entry.file for entry in entries})
+        atomic.write_bytes(self.folder / name, data)
+        entry = Entry(
+            step=step,
+            file=name,
+            sha256=hashlib.sha256(data).hexdigest(),
+            bytes=len(data),
+            metrics=dict(metrics),
+            finite=finite,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        if why := self.problem(entry):
+            raise OSError(f"checkpoint {self.folder / name} does not read back as it was written: {why}")
+        kept = self._enter([*(old for old in entries if old.step != step), entry])
+        for old in entries:
+            if old.file not in kept:
+                self.path(old).unlink(missing_ok=True)
+        return kept[name]
+
+    def newest_good(self) -> Found:
+        """The newest checkpoint whose bytes have their digest, and what is wrong with any newer ones."""
+        damaged: list[str] = []
+        for entry in reversed(self.entries()):
+            if not (why := self.problem(entry)):
+                return Found(entry=entry, damaged=tuple(damaged))
+            damaged.append(f"{self.path(entry)}: {why}")
+        return Found(entry=None, damaged=tuple(damaged))
+
+    def best(self) -> Entry | None:
+        """The best checkpoint by the monitor, or the newest without one; None where there is none."""
+        ranked = self.retention.ranked(self.entries())
+        return ranked[0] if ranked else None
+
+    def problem(self, entry: Entry) -> str:
+        """What is wrong with the file of an entry; empty if it is intact."""
+        path = self.path(entry)
+        if not path.is_file():
+            return "the file is missing"
+        if (size := path.stat().st_size) != entry.bytes:
+            return f"it has {size} bytes instead of {entry.bytes}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return (
+            ""
+            if digest == entry.sha256
+            else f"its SHA-256 is {digest[:8]}... instead of {entry.sha256[:8]}..."
+        )
+
+    def path(self, entry: Entry) -> Path:
+        """Where the checkpoint of an entry is."""
+        return self.folder / entry.file
+
+    @property
+    def _previous(self) -> Path:
+        return self.folder / "index.previous.json"
+
+    def _enter(self, entries: list[Entry]) -> dict[str, Entry]:
+        reasons = self.retention.reasons(entries)
+        kept = {e.file: replace(e, kept=reasons[e.file]) for e in entries if e.file in reasons}
+        if self.file.exists():
+            atomic.write_bytes(self._previous, self.file.read_bytes())
+        atomic.write_json(self.file, {"format": 1, "checkpoints": [entry.tree() for entry in kept.values()]})
+        self._point_last(entries[-1])
+        return kept
+
+    def _point_last(self, entry: Entry) -> None:
+        """``last.ckpt``, for people and other programs; nothing here reads it."""
+        try:
+            with atomic.replacing(self.folder / "last.ckpt") as temporary:
+                os.symlink(entry.file, temporary)
+        except OSError:  # a file system without links
+            return
+
+
+def _read(file: Path) -> list[Entry]:
+    tree = atomic.read_json(file)
+    try:
+        return [Entry.from_tree(entry) for entry in tree["checkpoints"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{file} must list checkpoints, but an entry is damaged ({error!r}); restore it"
+        ) from None
+
+
+def _free_name(step: int, taken: set[str]) -> str:
+    """A name that no entry has: until the next index is on disk, its files may be all there is to go on from."""
+    name, number = f"step={step}.ckpt", 1
+    while name in taken:
+        number += 1
+        name = f"step={step}-{number}.ckpt"
+    return name
