@@ -19,7 +19,24 @@ class Fit(Protocol):
         ...
 
     @property
-    def epoch(self) -> int: ...
+    def epoch(self) -> int:
+        """The running epoch; at an epoch's end still that one."""
+        ...
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        ...
+
+    @property
+    def samples(self) -> int:
+        """Samples trained on, over all devices and epochs."""
+        ...
+
+    @property
+    def rates(self) -> Mapping[str, float]:
+        """Learning rates of the last step: ``lr``, and ``lr/1`` ... where there are several parameter groups."""
+        ...
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -37,7 +54,10 @@ class Fit(Protocol):
 
 @callback.contract
 class Callback:
-    """Eight hooks; override what you need. The order within one optimizer step is drawn in ``docs/design.md``."""
+    """Eight hooks; override what you need. The order within one optimizer step is drawn in ``docs/design.md``.
+
+    Values are the same on every rank, so every rank decides the same; only rank 0 has trackers to log to.
+    """
 
     #: metrics that this callback reads; checked against what the run measures before anything is built
     monitors: tuple[str, ...] = ()

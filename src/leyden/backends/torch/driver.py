@@ -1,0 +1,47 @@
+"""What the fit loop needs of whatever is trained: our own module, or a user's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .place import Place
+
+
+class Driver(Protocol):
+    """Takes windows of steps. Values that are the same on all ranks are in `state`, the others in `rank_state`."""
+
+    #: whether every window needs Lightning's batch hooks and its logger connector
+    hooked: bool
+
+    def prepare(self, place: Place) -> None:
+        """Weights are on the device, optimizers made, a checkpoint's weights and optimizer loaded."""
+        ...
+
+    def window(self, loop: Any, window: Any, index: int) -> Any:
+        """Train on one window; gives what ``training_step`` gave."""
+        ...
+
+    def flush(self, step: int) -> None:
+        """Record what was summed up since the last time."""
+        ...
+
+    def settle(self) -> None:
+        """Raise what was noticed on the device but not yet read."""
+        ...
+
+    def observe(self, step: int) -> None:
+        """A validation is over; its metrics are in the session."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What must survive a restart beyond weights and optimizer."""
+        ...
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+    def rank_state(self) -> dict[str, Any]:
+        """The same, of this rank alone."""
+        ...
+
+    def restore_rank(self, state: Mapping[str, Any]) -> None: ...

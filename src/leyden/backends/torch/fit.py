@@ -1,0 +1,152 @@
+"""Train one repeat of a run."""
+
+from __future__ import annotations
+
+from lightning.pytorch import Callback as LightningCallback
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
+from torch import nn
+
+from leyden.backends.outcome import Outcome
+from leyden.backends.parts import Parts
+from leyden.callbacks.callback import Callback
+from leyden.runs.folder import RunFolder
+from leyden.runs.retention import Retention
+
+from .adapter import Carrier, LoggerTracker, TrackerLogger
+from .content import weights_sha256
+from .inference import evaluate as evaluate
+from .inference import predict as predict
+from .keeper import Keeper
+from .loaders import Ranks, UserLoader, cut_of, eval_loader, train_loader
+from .loop import Loop
+from .module import Module
+from .seeding import seed_initial
+from .session import Session
+from .shelf import Shelf
+from .signals import Signals
+from .trainer import make_trainer
+from .user_module import Batches, UserDriver
+
+
+def fit(parts: Parts, folder: RunFolder) -> Outcome:
+    """Train, or go on where the newest intact checkpoint of this repeat in ``folder`` stands.
+
+    Raises:
+        ValueError: A setting that the torch backend cannot honour, or gradients that are not finite.
+    """
+    with Signals() as signals:
+        session = make_session(parts)
+        shelf = Shelf(folder.index(parts.repeat, retention(parts)))
+        keeper = Keeper(parts, session, shelf, signals, folder.logs(parts.repeat))
+        seed_initial(parts.seed)
+        model = parts.make_model()
+        error: BaseException | None = None
+        try:
+            if isinstance(model, LightningModule):
+                trainer = _fit_user_module(model, parts, session, keeper)
+            else:
+                trainer = _fit_model(model, parts, session, keeper)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            session.call("on_fit_end", error)
+            for tracker in session.trackers:
+                tracker.close()
+        return _outcome(keeper, trainer)
+
+
+def retention(parts: Parts) -> Retention:
+    """Which checkpoints the run file wants kept."""
+    wanted = parts.run.checkpoint
+    return Retention(
+        monitor=wanted.monitor, mode=wanted.mode, save_top_k=wanted.save_top_k, save_last=wanted.save_last
+    )
+
+
+def make_session(parts: Parts) -> Session:
+    """The live state, with our callbacks, and with trackers for whatever can take numbers."""
+    ours = [callback for callback in parts.callbacks if isinstance(callback, Callback)]
+    trackers = [LoggerTracker(t) if isinstance(t, Logger) else t for t in parts.trackers]
+    return Session(parts.plan, ours, trackers)
+
+
+def _fit_model(model: nn.Module, parts: Parts, session: Session, keeper: Keeper) -> Trainer:
+    trainer = _trainer(parts, keeper, own_module=False)
+    ranks, limit, val = _ranks(trainer), parts.run.trainer.limit_val_batches, parts.val
+    cuts = {} if val is None else {"val": lambda: cut_of(parts, val, limit, *ranks())}
+    module = Module(model, parts, session, cuts)
+    trainer.fit_loop = _loop(trainer, parts, keeper, module)
+    trainer.fit(
+        module,
+        train_loader(parts, session.position, ranks),
+        None if val is None else eval_loader(parts, val, cuts["val"]),
+        ckpt_path=_newest(keeper),
+        weights_only=True,
+    )
+    return trainer
+
+
+def _fit_user_module(module: LightningModule, parts: Parts, session: Session, keeper: Keeper) -> Trainer:
+    trainer = _trainer(parts, keeper, own_module=True)
+    ranks, limit, val, entries = (
+        _ranks(trainer),
+        parts.run.trainer.limit_val_batches,
+        parts.val,
+        Batches(module),
+    )
+    trainer.fit_loop = _loop(trainer, parts, keeper, UserDriver(module, session, parts.seed))
+    trainer.fit(
+        module,
+        train_loader(parts, session.position, ranks, entries),
+        None
+        if val is None
+        else UserLoader(parts, val, lambda: cut_of(parts, val, limit, *ranks()), entries.entries),
+        ckpt_path=_newest(keeper),
+        weights_only=True,
+    )
+    return trainer
+
+
+def _trainer(parts: Parts, keeper: Keeper, *, own_module: bool) -> Trainer:
+    theirs = [callback for callback in parts.callbacks if isinstance(callback, LightningCallback)]
+    return make_trainer(
+        parts.run,
+        keeper.logs,
+        [*theirs, Carrier(keeper)],
+        [TrackerLogger(keeper.session)],
+        own_module=own_module,
+    )
+
+
+def _ranks(trainer: Trainer) -> Ranks:
+    return lambda: (trainer.global_rank, trainer.world_size)
+
+
+def _loop(trainer: Trainer, parts: Parts, keeper: Keeper, driver: Module | UserDriver) -> Loop:
+    settings = parts.run.trainer
+    return Loop(trainer, keeper.session, driver, keeper, (settings.min_epochs or 0, settings.min_steps or 0))
+
+
+def _newest(keeper: Keeper) -> str | None:
+    path = keeper.shelf.newest()
+    return None if path is None else str(path)
+
+
+def _outcome(keeper: Keeper, trainer: Trainer) -> Outcome:
+    session = keeper.session
+    leave = trainer.fit_loop.leave  # pyright: ignore[reportAttributeAccessIssue]
+    status = "interrupted" if leave else "finished" if session.step >= session.plan.total_steps else "stopped"
+    assert trainer.lightning_module is not None
+    return Outcome(
+        status=status,
+        steps=session.step,
+        epochs=session.step // session.plan.steps_per_epoch,
+        metrics=dict(session.metrics),
+        best=keeper.shelf.best(),
+        seconds=keeper.seconds - keeper.seconds_before,
+        weights_sha256=weights_sha256(trainer.lightning_module.state_dict()),
+        exit_code=leave,
+        reason=session.reason,
+    )

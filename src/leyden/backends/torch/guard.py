@@ -1,0 +1,64 @@
+"""Notices gradients that are not finite, without making the host wait for the device."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from .place import Place
+
+
+class NonFiniteError(ValueError):
+    """A gradient was NaN or infinite; the update that it belongs to was not saved."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(
+            f"gradients must be finite, but in optimizer step {step} one is NaN or infinite. The last checkpoint is from "
+            "before. Look at the samples of this step, lower optimizer.lr or set trainer.gradient_clip_val; "
+            "`trainer.detect_anomaly: true` names the operation"
+        )
+
+
+class Guard:
+    """Looks at the norm of each step's gradients. Policy: raise.
+
+    Where the device is the host, it looks before the update, which is then never applied. On an accelerator it would have
+    to wait: there it looks one step late, fused optimizers are told on the device to leave weights and state alone
+    (``found_inf``), and `settle` looks before anything is saved.
+    """
+
+    def __init__(self, place: Place, optimizer: Optimizer) -> None:
+        self.late = place.device.type == "cuda"
+        self.optimizer: Any = optimizer
+        self.fused = self.late and any(group.get("fused") for group in optimizer.param_groups)
+        self._flag = torch.zeros(1, pin_memory=self.late)
+        self._ready: Any = torch.cuda.Event() if self.late else None
+        self._step = -1  # whose flag is on its way
+
+    def check(self, step: int, norm: Tensor) -> None:
+        """Look at ``norm`` of step ``step``, or ask for it and look at the step before."""
+        if not self.late:
+            if not math.isfinite(norm.item()):
+                raise NonFiniteError(step)
+            return
+        self.settle()
+        bad = (~torch.isfinite(norm)).float().reshape(1)
+        if self.fused:
+            self.optimizer.found_inf, self.optimizer.grad_scale = bad, None
+        self._flag.copy_(bad, non_blocking=True)
+        self._ready.record()
+        self._step = step
+
+    def settle(self) -> None:
+        """Look at the flag that is on its way, if there is one."""
+        if self._step < 0:
+            return
+        self._ready.synchronize()  # waits for that copy alone, not for what was queued since
+        step, self._step = self._step, -1
+        if self._flag.item():
+            raise NonFiniteError(step)

@@ -1,0 +1,114 @@
+"""Measure and predict with the weights of a checkpoint, on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from leyden.backends.parts import Parts
+from leyden.data.dataset import Dataset
+
+from .evaluation import Pass
+from .loaders import UserLoader, cut_of, evaluation_of
+from .place import Place
+from .precision import Format, as_full
+from .score import Score
+from .seeding import seed_initial
+from .trainer import make_trainer
+from .user_module import Batches
+from .window import Held
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A checkpoint on the host. Only tensors and plain containers are read; a file that holds anything else is refused."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def load_weights(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
+    """Put a checkpoint's weights into ``model``: the moving average where the run kept one, as evaluations use it."""
+    weights: dict[str, Tensor] = dict(checkpoint["state_dict"])
+    if not isinstance(model, LightningModule):
+        weights = {name.removeprefix("model."): tensor for name, tensor in weights.items()}
+    average: Mapping[str, Tensor] = checkpoint.get("leyden", {}).get("driver", {}).get("average", {})
+    model.load_state_dict({**weights, **average})
+
+
+def built(parts: Parts, checkpoint: Path | str) -> nn.Module:
+    """The run's model with the weights of ``checkpoint``, on the host, in evaluation mode."""
+    seed_initial(parts.seed)
+    model: nn.Module = parts.make_model()
+    load_weights(model, load(Path(checkpoint)))
+    return model.eval()
+
+
+def evaluate(parts: Parts, checkpoint: Path | str, split: Literal["val", "test"]) -> dict[str, float]:
+    """Losses and metrics of a checkpoint on a part of the data, as ``<split>/loss`` ...
+
+    Raises:
+        ValueError: The run has no such data.
+    """
+    dataset = parts.val if split == "val" else parts.test
+    if dataset is None:
+        raise ValueError(
+            f"data.{split} must be given to evaluate on it, but the run has none; add data.{split}"
+        )
+    model = built(parts, checkpoint)
+    if isinstance(model, LightningModule):
+        return _evaluate_user_module(model, parts, dataset, split)
+    settings = parts.run.trainer
+    limit = settings.limit_val_batches if split == "val" else settings.limit_test_batches
+    cut = cut_of(parts, dataset, limit)
+    place, format = _place_and_format(parts)
+    model.to(place.device)
+    step = load(Path(checkpoint))["leyden"]["session"]["position"]["step"]
+    run = Pass(
+        model,
+        task=parts.task,
+        score=Score(parts.objective, parts.metrics),
+        place=place,
+        format=format,
+        cut=cut,
+    )
+    for number, item in zip(cut.mine, evaluation_of(parts, dataset, cut.mine), strict=True):
+        run.add(Held(number, item.batch))
+    return run.values(split, max(step - 1, 0))
+
+
+@torch.no_grad()
+def predict(parts: Parts, checkpoint: Path | str, dataset: Dataset) -> Iterator[dict[str, np.ndarray]]:
+    """What the task predicts for each batch of a dataset, in its order: name -> array, first dimension the batch."""
+    model = built(parts, checkpoint)
+    place, format = _place_and_format(parts)
+    model.to(place.device)
+    for item in evaluation_of(parts, dataset, cut_of(parts, dataset, None).mine):
+        batch = place.to_device(item.batch)
+        with torch.no_grad(), format.forward():
+            outputs = parts.task.forward(model, format.inputs(batch))
+        yield {name: _host(value) for name, value in parts.task.predict(as_full(outputs)).items()}
+
+
+def _evaluate_user_module(
+    module: LightningModule, parts: Parts, dataset: Dataset, split: Literal["val", "test"]
+) -> dict[str, float]:
+    trainer = make_trainer(parts.run, Path.cwd(), [], [], own_module=True)
+    settings = parts.run.trainer
+    limit = settings.limit_val_batches if split == "val" else settings.limit_test_batches
+    loader = UserLoader(parts, dataset, lambda: cut_of(parts, dataset, limit), Batches(module).entries)
+    evaluation = trainer.validate if split == "val" else trainer.test
+    (values,) = evaluation(module, loader, verbose=False)
+    return {name: float(value) for name, value in values.items()}
+
+
+def _place_and_format(parts: Parts) -> tuple[Place, Format]:
+    trainer = make_trainer(parts.run, Path.cwd(), [], [], own_module=True)
+    return Place(trainer.strategy.root_device), Format(trainer.precision_plugin)
+
+
+def _host(value: Any) -> np.ndarray:
+    return value.cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)

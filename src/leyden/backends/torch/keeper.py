@@ -1,0 +1,156 @@
+"""Keeps a run from being lost: saves at borders, and brings everything back.
+
+Order at a border: optimise, validate, save. Everything that a resumed run needs is in one file; see `Keeper.state`.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+
+from leyden.backends.parts import Parts
+
+from . import lightning_private as private
+from .content import FORMAT, plain, plain_settings
+from .driver import Driver
+from .place import Place, Vote
+from .seeding import rng_state, set_rng_state
+from .session import Session, names
+from .shelf import Shelf
+from .signals import Signals
+
+
+class Keeper:
+    """Saves and restores one fit.
+
+    Args:
+        parts: The run; its ``checkpoint`` section says when to save.
+        session: Where the fit stands.
+        shelf: Where checkpoints go.
+        signals: What the process was asked.
+        logs: Folder of the trackers' files.
+    """
+
+    def __init__(self, parts: Parts, session: Session, shelf: Shelf, signals: Signals, logs: Path) -> None:
+        self.parts = parts
+        self.session = session
+        self.shelf = shelf
+        self.signals = signals
+        self.logs = logs
+        self.loaded: Mapping[str, Any] = {}
+        self.place = Place()
+        self.saved_at = -1  # step of the newest checkpoint
+        self.seen = 0  # step of the border before
+        self.candidate = False  # whether a validation since then gave a value worth keeping
+        self.began = self.saved_time = time.monotonic()
+        self.seconds_before = 0.0  # of the processes that this one goes on from
+
+    # ---------------------------------------------------------------- begin
+
+    def begin(self, trainer: Trainer, driver: Driver) -> None:
+        """Put the training together on its device, restore what was loaded, open the trackers."""
+        world = trainer.world_size
+        self.trainer, self.driver = trainer, driver
+        self.place = Place(trainer.strategy.root_device, trainer.global_rank, world, Vote.open(world))
+        if self.place.rank != 0:
+            self.session.trackers = []
+        driver.prepare(self.place)
+        if self.loaded:
+            self._restore(self.loaded)
+        states: Mapping[str, Any] = self.loaded.get("trackers", {})
+        for name, tracker in zip(names(self.session.trackers), self.session.trackers, strict=True):
+            tracker.open(self.logs, self.parts.run.tree(), states.get(name, {}))
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.session.restore(state["session"])
+        self.driver.restore(state["driver"])
+        ranks = state["ranks"]
+        same_world = len(ranks) == self.place.world
+        if same_world or self.place.rank == 0:
+            self.driver.restore_rank(ranks[self.place.rank]["driver"])
+        self.seconds_before = state["seconds"]
+        self.seen = self.saved_at = self.session.step
+
+    def restore_generators(self) -> None:
+        """Put the global generators where they were; ours never draw from them, a user's callbacks may."""
+        ranks = self.loaded.get("ranks", [])
+        if len(ranks) == self.place.world:
+            set_rng_state(ranks[self.place.rank]["generators"])
+        self.loaded = {}
+
+    # ---------------------------------------------------------------- borders
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in this fit, over all processes that it went on from."""
+        return self.seconds_before + time.monotonic() - self.began
+
+    def watch_clock(self) -> None:
+        """Stop the run once ``trainer.max_time`` is over."""
+        limit = self.parts.run.trainer.max_time
+        if limit is not None and not self.session.reason and self.seconds >= limit.seconds():
+            self.session.stop(f"trainer.max_time of {limit} is over")
+
+    def validated(self) -> None:
+        """Note whether the newest validation is worth a checkpoint."""
+        self.candidate = self.shelf.wants(self.session.fresh())
+
+    def border(self) -> None:
+        """Save if it is time to; nothing is owed here."""
+        step = self.session.step
+        due = self._due(step) or self.candidate
+        self.seen, self.candidate = step, False
+        if due and step != self.saved_at:
+            self.save()
+
+    def finish(self) -> None:
+        """Save the end of the run."""
+        if self.saved_at != self.session.step:
+            self.save()
+
+    def _due(self, step: int) -> bool:
+        every, plan = self.parts.run.checkpoint.every, self.session.plan
+        if not every.is_time:
+            distance = max(1, every.steps(plan.total_steps, plan.steps_per_epoch))
+            return step // distance > self.seen // distance
+        late = time.monotonic() - self.saved_time >= every.seconds()
+        return bool(self.place.vote.largest(int(late))[0])
+
+    # ---------------------------------------------------------------- save
+
+    def save(self) -> None:
+        """Write a checkpoint of the present position; to be called by all ranks."""
+        self.driver.settle()
+        content = private.dump(self.trainer)  # on all ranks: gathers what is theirs, through `state`
+        if self.place.rank == 0:
+            if "hyper_parameters" in content:
+                content["hyper_parameters"] = plain_settings(content["hyper_parameters"])
+            buffer = io.BytesIO()
+            torch.save(plain(content), buffer)
+            finite = all(
+                bool(torch.isfinite(w).all()) for w in content["state_dict"].values() if w.is_floating_point()
+            )
+            self.shelf.add(self.session.step, buffer.getbuffer(), self.session.fresh(), finite)
+        self.trainer.strategy.barrier("saved")
+        self.saved_at = self.session.step
+        self.saved_time = time.monotonic()
+
+    def state(self) -> dict[str, Any]:
+        """All of a checkpoint that is not Lightning's: position, parts, and what each rank has of its own."""
+        mine = {"driver": self.driver.rank_state(), "generators": rng_state()}
+        trackers = self.session.trackers
+        return {
+            "format": FORMAT,
+            "session": self.session.state(),
+            "driver": self.driver.state(),
+            "ranks": self.place.vote.gather(mine),
+            "trackers": dict(zip(names(trackers), (t.state() for t in trackers), strict=True)),
+            "seconds": self.seconds,
+            "run": self.parts.run.tree(),
+        }

@@ -1,0 +1,179 @@
+"""Our LightningModule: manual optimisation, one Lightning batch is one window of optimizer steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, cast
+
+from lightning.pytorch import LightningModule
+from torch import nn
+from torch.optim import Optimizer
+
+from leyden.backends.parts import Parts
+from leyden.schedules.schedule import MeasuredSchedule
+
+from .ema import Average, NoAverage
+from .evaluation import Pass
+from .gradients import Gradients
+from .memory import WorkingSize
+from .place import Place
+from .precision import Format
+from .rates import Rates
+from .score import Score
+from .session import Session
+from .step import Step
+from .window import Cut, Held, Window
+
+
+class Module(LightningModule):
+    """A thin shell, and the `Driver` of it: step, evaluation and their state are plain objects beside it.
+
+    Args:
+        model: What is trained.
+        parts: The run.
+        session: Where the fit stands.
+        cuts: Which batches an evaluation has, by its name: ``val``, ``test``.
+    """
+
+    hooked = False
+    #: a rank may have no batch of an evaluation
+    allow_zero_length_dataloader_with_multiple_devices = True
+
+    def __init__(
+        self, model: nn.Module, parts: Parts, session: Session, cuts: Mapping[str, Callable[[], Cut]]
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.model = model
+        self.parts = parts
+        self.session = session
+        self.cuts = cuts
+        self.score = Score(parts.objective, parts.metrics)
+        self.memory = WorkingSize(parts.run.data.micro_batch_size)
+        self.average = NoAverage()
+        self.swap = ExitStack()
+        self.place = Place()
+
+    def configure_optimizers(self) -> Optimizer:
+        """Called by Lightning once the weights are where they stay."""
+        optimizer: Optimizer = self.parts.make_optimizer(self.model)
+        weights = self.parts.objective.weights.items()
+        measured = {f"weight/{name}": w for name, w in weights if isinstance(w, MeasuredSchedule)}
+        self.rates = Rates(optimizer, self.parts.schedules, measured, self.session.horizon)
+        self.session.read_rates = self.rates.current
+        return optimizer
+
+    def prepare(self, place: Place) -> None:
+        """Put the step together."""
+        trainer, ema = self.parts.run.trainer, self.parts.run.ema
+        self.prepare_forward(place)
+        if ema is not None:
+            self.average = Average(self.model, ema.decay, ema.every)
+        clip, algorithm = trainer.gradient_clip_val, trainer.gradient_clip_algorithm or "norm"
+        self.step = Step(
+            self.model,
+            cast(Optimizer, self.optimizers(use_pl_optimizer=False)),
+            task=self.parts.task,
+            score=self.score,
+            place=place,
+            format=self.format,
+            gradients=Gradients(self.model, place, clip, algorithm),
+            rates=self.rates,
+            average=self.average,
+            memory=self.memory,
+            seed=self.parts.seed,
+        )
+        self.step.log_every = trainer.log_every_n_steps
+
+    def prepare_forward(self, place: Place) -> None:
+        """What evaluation needs, too."""
+        self.place = place
+        self.format = Format(self.trainer.precision_plugin)
+        if self.parts.run.trainer.compile:
+            self.model.compile()  # in place, so that names in checkpoints stay as they are
+
+    def training_step(self, window: Window, batch_idx: int = 0) -> None:
+        """Every optimizer step of a window."""
+        step, to_device, every = self.step, self.place.to_device, self.step.log_every
+        for item in window:
+            step(item.step, to_device(item.batch))
+            if (item.step + 1) % every == 0:
+                self.flush(item.step + 1)
+
+    def window(self, loop: Any, window: Window, index: int) -> None:
+        """Straight to the step: Lightning's way there costs as much as a small model does."""
+        self.training_step(window, index)
+
+    def flush(self, step: int) -> None:
+        """Read what was summed up since the last time, after ``step`` optimizer steps; waits for the device."""
+        self.step.guard.settle()
+        if not self.step.unread:
+            return
+        values = self.score.values(self.step.tally, "train", step - 1) | self.rates.current()
+        self.step.tally.clear()
+        self.step.unread = 0
+        self.session.record(step, values)
+        self.session.call("on_log", values)
+
+    def settle(self) -> None:
+        """Look at the newest gradients' flag."""
+        self.step.guard.settle()
+
+    def observe(self, step: int) -> None:
+        """Tell the schedules that follow a metric."""
+        self.rates.observe(step, self.session.metrics)
+
+    def on_validation_epoch_start(self) -> None:
+        self._begin_pass("val")
+
+    def validation_step(self, batch: Held, batch_idx: int) -> None:
+        with self.format.outside(self.place.device):
+            self.running.add(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Measured values reach Lightning's callbacks here, before any ``on_validation_end``."""
+        self.session.record(self.session.position.step, self._end_pass("val"))
+
+    def on_test_epoch_start(self) -> None:
+        self._begin_pass("test")
+
+    def test_step(self, batch: Held, batch_idx: int) -> None:
+        self.validation_step(batch, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        self.session.record(self.session.position.step, self._end_pass("test"))
+
+    def _begin_pass(self, name: str) -> None:
+        self.swap.enter_context(self.average.swapped())
+        self.running = Pass(
+            self.model,
+            task=self.parts.task,
+            score=self.score,
+            place=self.place,
+            format=self.format,
+            cut=self.cuts[name](),
+        )
+
+    def _end_pass(self, name: str) -> dict[str, float]:
+        self.swap.close()
+        return self.running.values(name, max(self.session.position.step - 1, 0))
+
+    def state(self) -> dict[str, Any]:
+        """Schedules that follow a metric, and the moving average."""
+        return {"rates": self.rates.state(), "average": self.average.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.rates.restore(state["rates"])
+        self.average.restore(state["average"])
+
+    def rank_state(self) -> dict[str, Any]:
+        """Running sums and the working size."""
+        return {"tally": self.step.tally.state(), "unread": self.step.unread, "memory": self.memory.state()}
+
+    def restore_rank(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `rank_state` gave."""
+        self.step.tally.restore(state["tally"])
+        self.step.unread = state["unread"]
+        self.memory.restore(state["memory"])

@@ -1,0 +1,180 @@
+"""One optimizer step: the heart of the backend.
+
+seed the step's generators from (seed, step, rank)         nothing outside a step can move its randomness
+counts of the whole step, over pieces and ranks            known from the targets, before any forward pass
+for each micro-batch: forward, backward                    no communication in here, so a failure leaves no rank alone
+vote: ok | out of memory | failed                          out of memory: the same samples again, in halves
+sum gradients over the ranks
+norm, look for NaN, clip
+optimizer step, with the rates of this step
+moving average, running sums of losses and metrics         on the device; nobody waits for them here
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from leyden.spec.seeds import fold_in
+from leyden.tasks.task import Task
+
+from .ema import NoAverage
+from .gradients import Gradients
+from .guard import Guard
+from .memory import WorkingSize, is_out_of_memory
+from .place import FAILED, OK, OUT_OF_MEMORY, Place
+from .precision import Format, as_full
+from .rates import Rates
+from .score import Score, add_scores
+from .tally import Tally
+
+
+class RankError(RuntimeError):
+    """Another process of the run failed in this step; its own message says why."""
+
+
+class Step:
+    """Takes optimizer steps. A plain object: setting attributes on a module in the hot loop is slow.
+
+    Args:
+        model: In training mode, on the device.
+        optimizer: Of the model's parameters.
+        task: How a batch meets the model.
+        score: Loss terms and metrics.
+        place: This process.
+        format: Number formats.
+        gradients: Reduction and clipping.
+        rates: Learning rates.
+        average: Moving average of the weights.
+        memory: The working size.
+        seed: Seed of the repeat.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        *,
+        task: Task,
+        score: Score,
+        place: Place,
+        format: Format,
+        gradients: Gradients,
+        rates: Rates,
+        average: NoAverage,
+        memory: WorkingSize,
+        seed: int,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.task = task
+        self.score = score
+        self.place = place
+        self.format = format
+        self.gradients = gradients
+        self.rates = rates
+        self.average = average
+        self.memory = memory
+        self.seed = seed
+        self.guard = Guard(place, optimizer)
+        self.tally = Tally(place)
+        self.unread = 0  # steps summed up in the tally
+        self.log_every = 1
+
+    def __call__(self, step: int, batch: dict[str, Tensor]) -> None:
+        """Optimizer step ``step`` (0 is the first) with this rank's samples; there may be none."""
+        gradients, optimizer = self.gradients, self.optimizer
+        samples = len(next(iter(batch.values())))
+        counts = self.score.counts(self.task.targets(batch)) if samples else []
+        pieces = self._backward(step, batch, samples, self._factors(step, counts))
+        self.rates.write(step)
+        self._update(step, gradients, optimizer)
+        self.average.update(step + 1)
+        self.unread += 1
+        if samples:
+            add_scores(self.tally, pieces, counts)
+
+    def _update(self, step: int, gradients: Gradients, optimizer: Optimizer) -> None:
+        if self.place.world > 1:
+            gradients.reduce()
+        self.format.unscale(optimizer)
+        present = gradients.present()
+        if present:
+            with torch.no_grad():
+                norm = gradients.norm(present)
+                if self.format.scaler is None:  # a scaler has its own way with overflow
+                    self.guard.check(step, norm)
+                gradients.clip(present, norm)
+            self.format.step(optimizer)
+        gradients.drop()
+
+    def _factors(self, step: int, counts: Sequence[Tensor | int]) -> list[Any]:
+        """weight / count of each term, the count over all pieces and ranks; a term that counts nothing gives 0."""
+        weights = self.score.objective.weights_at(step)
+        if self.place.world > 1:
+            counts = self._counts_of_all(counts, len(weights))
+        return [
+            torch.where(count == 0, 0.0, weight / count)
+            if isinstance(count, Tensor)
+            else (weight / count if count else 0.0)
+            for weight, count in zip(weights, counts, strict=True)
+        ]
+
+    def _counts_of_all(self, counts: Sequence[Tensor | int], terms: int) -> list[Tensor]:
+        total = torch.zeros(terms, dtype=torch.float64, device=self.place.device)
+        for index, count in enumerate(counts):
+            total[index] = count
+        self.place.sum_over_ranks([total])
+        return list(total.float().unbind())
+
+    def _backward(
+        self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Any]
+    ) -> list[Tensor]:
+        """Gradients of all of this rank's samples; gives their sums. Retries in halves until every rank is through."""
+        while True:
+            self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
+            word, pieces, error = OK, [], None
+            try:
+                pieces = self._attempt(batch, samples, factors)
+            except Exception as raised:
+                word = OUT_OF_MEMORY if is_out_of_memory(raised) else FAILED
+                # without its traceback, which would keep the failed attempt's tensors alive
+                error = raised if word == FAILED else raised.with_traceback(None)
+            (word,) = self.place.vote.largest(word)
+            if word == OK:
+                return pieces
+            self._recover(step, word, error, samples)
+
+    def _recover(self, step: int, word: int, error: Exception | None, samples: int) -> None:
+        """After a failed attempt on any rank: raise on all of them, or make all of them try smaller pieces."""
+        self.gradients.drop()
+        if word == FAILED:
+            raise error or RankError(f"another process failed in optimizer step {step}; see its message")
+        self.memory.free(self.place.device)
+        can_halve = self.memory.halve(samples) if samples else True
+        if self.place.vote.largest(int(not can_halve))[0]:
+            raise error or RankError(
+                f"another process ran out of memory in optimizer step {step} with one sample"
+            )
+
+    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Any]) -> list[Tensor]:
+        """Forward and backward of every piece; gives the sums of loss terms and metrics, added up."""
+        task, score = self.task, self.score
+        sums: list[Tensor] = []
+        for piece in self.memory.pieces(batch, samples):
+            with self.format.forward():
+                outputs = task.forward(self.model, self.format.inputs(piece))
+            outputs, targets = as_full(outputs), task.targets(piece)
+            totals = score.totals(outputs, targets)
+            loss = totals[0] * factors[0]
+            for total, factor in zip(totals[1:], factors[1:], strict=True):
+                loss = loss + total * factor
+            self.format.backward(loss)
+            found = [total.detach() for total in totals]
+            found += score.measures(outputs.detach(), targets)
+            sums = found if not sums else [a + b for a, b in zip(sums, found, strict=True)]
+        return sums

@@ -1,0 +1,181 @@
+"""Lightning's Trainer for a run: the run file's settings, and those that our fit loop fixes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.environments import SLURMEnvironment
+
+from leyden.spec.run import Run
+
+from . import lightning_private as private
+
+#: setting of the run file's trainer section -> who makes it so; a test holds this table complete
+SETTINGS: dict[str, str] = {
+    "max_epochs": "plan",
+    "max_steps": "plan",
+    "max_time": "keeper",
+    "min_epochs": "loop",
+    "min_steps": "loop",
+    "accelerator": "lightning",
+    "devices": "lightning",
+    "num_nodes": "lightning",
+    "strategy": "lightning",
+    "precision": "lightning",
+    "sync_batchnorm": "lightning",
+    "gradient_clip_val": "step",
+    "gradient_clip_algorithm": "step",
+    "deterministic": "lightning",
+    "benchmark": "lightning",
+    "detect_anomaly": "lightning",
+    "compile": "module",
+    "steps_per_call": "plan",
+    "log_every_n_steps": "module",
+    "check_val_every_n_epoch": "plan",
+    "val_check_interval": "plan",
+    "limit_train_batches": "plan",
+    "limit_val_batches": "evaluation",
+    "limit_test_batches": "evaluation",
+    "fast_dev_run": "plan",
+    "overfit_batches": "plan",
+    "enable_progress_bar": "callbacks",
+    "profiler": "lightning",
+}
+
+#: run file's strategy -> how processes start, for strategies in which every rank holds the whole model
+REPLICATED = {
+    "auto": "popen",
+    "ddp": "popen",
+    "ddp_spawn": "spawn",
+    "ddp_fork": "fork",
+    "ddp_notebook": "fork",
+}
+
+
+def refusals(run: Run, *, own_module: bool = False) -> list[str]:
+    """Settings that this backend cannot honour; each a sentence with rule, value and repair."""
+    settings, problems = run.trainer, list[str]()
+    if not own_module and settings.strategy not in REPLICATED:
+        problems.append(
+            f"trainer.strategy must be one of {', '.join(REPLICATED)} for a model of the run file, but got "
+            f"{settings.strategy}: the step reduces gradients itself, after all processes have agreed on it"
+        )
+    if settings.precision == "16-mixed" and device_kind(run) == "cpu":
+        problems.append(
+            "trainer.precision: 16-mixed needs a GPU, but the run is on the CPU; write bf16-mixed"
+        )
+    if settings.accelerator in ("mps", "tpu"):
+        problems.append(
+            f"trainer.accelerator must be auto, cpu, gpu or cuda, but got {settings.accelerator}, which has no float64 "
+            "to add metrics up in"
+        )
+    return problems
+
+
+def device_kind(run: Run) -> str:
+    """``cuda`` or ``cpu``."""
+    wanted = run.trainer.accelerator
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cpu" if wanted == "cpu" else "cuda"
+
+
+def make_trainer(
+    run: Run,
+    root: Path,
+    callbacks: Sequence[Callback],
+    loggers: Sequence[Logger],
+    *,
+    own_module: bool = False,
+) -> Trainer:
+    """A Trainer whose loop is still Lightning's.
+
+    Args:
+        run: The run.
+        root: Folder for whatever Lightning writes by itself.
+        callbacks: Lightning's callbacks.
+        loggers: Lightning's loggers.
+        own_module: The model is a user's LightningModule, which keeps Lightning's own gradient reduction.
+
+    Raises:
+        ValueError: A setting cannot be honoured.
+    """
+    if problems := refusals(run, own_module=own_module):
+        raise ValueError("\n".join(problems))
+    quiet()
+    settings = run.trainer
+    trainer = Trainer(
+        accelerator=device_kind(run),
+        devices=_devices(run),
+        num_nodes=settings.num_nodes,
+        strategy=_strategy(run, own_module),
+        precision=settings.precision,
+        sync_batchnorm=settings.sync_batchnorm,
+        deterministic=settings.deterministic,
+        benchmark=settings.benchmark,
+        detect_anomaly=settings.detect_anomaly,
+        profiler=settings.profiler,
+        log_every_n_steps=settings.log_every_n_steps,
+        gradient_clip_val=settings.gradient_clip_val if own_module else None,
+        gradient_clip_algorithm=settings.gradient_clip_algorithm if own_module else None,
+        callbacks=list(callbacks),
+        logger=list(loggers) or False,
+        plugins=[SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None,
+        default_root_dir=str(root),
+        enable_checkpointing=any(isinstance(c, Checkpoint) for c in callbacks),
+        **FIXED,
+    )
+    private.leave_signals_alone(trainer)
+    return trainer
+
+
+#: what the plan decides, or does without
+FIXED: dict[str, Any] = {
+    "max_epochs": -1,
+    "max_steps": -1,
+    "accumulate_grad_batches": 1,
+    "val_check_interval": 1.0,
+    "check_val_every_n_epoch": 1,
+    "num_sanity_val_steps": 0,
+    "reload_dataloaders_every_n_epochs": 0,
+    "use_distributed_sampler": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
+
+
+def _devices(run: Run) -> Any:
+    devices = run.trainer.devices
+    if devices == "auto" and device_kind(run) == "cpu":
+        return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
+    return devices
+
+
+def _strategy(run: Run, own_module: bool) -> Any:
+    """DDP without its wrapper where there may be several processes and the module is ours."""
+    name, devices = run.trainer.strategy, _devices(run)
+    several = run.trainer.num_nodes > 1 or not (
+        devices == 1 or (isinstance(devices, list) and len(devices) == 1)
+    )
+    if devices in ("auto", -1):
+        several = torch.cuda.device_count() > 1
+    if own_module or name not in REPLICATED or not (several or name != "auto"):
+        return name
+    return private.Replicas(start_method=REPLICATED[name])  # pyright: ignore[reportArgumentType]
+
+
+def quiet() -> None:
+    """Lightning's tips and device lists are not the run's, nor what torch tells Lightning's authors; its warnings stay."""
+    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.WARNING)
