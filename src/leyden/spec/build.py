@@ -12,8 +12,8 @@ from .slots import PartSpec
 def build(spec: Any, *handed: Any) -> Any:
     """The live object of a spec; also of every spec in a list or a mapping.
 
-    Nested parts are built first. A part with parameters left of ``/`` is called with ``handed``; nested ones that wait
-    for such arguments, and an outer one that is given none, arrive as callables that take them.
+    Nested parts are built first. A part with parameters left of ``/`` is called with ``handed``; nested ones
+    that wait for such arguments, and an outer one that is given none, arrive as callables that take them.
     """
     if isinstance(spec, PartSpec):
         return _part(spec, handed)
@@ -21,13 +21,15 @@ def build(spec: Any, *handed: Any) -> Any:
         return {name: build(value, *handed) for name, value in cast("Mapping[str, Any]", spec).items()}
     if isinstance(spec, (list, tuple)):
         return type(spec)(build(value, *handed) for value in cast("list[Any]", spec))
-    return cast("Any", spec)
+    return spec
 
 
 def _part(spec: PartSpec, handed: tuple[Any, ...]) -> Any:
     settings = {name: build(value) for name, value in spec.settings().items()}
-    wanted = len(spec.part.signature.handed)
-    if wanted and not handed:
+    signature = spec.part.signature
+    if len(handed) < signature.needed:
+        assert not handed, (
+            f"{spec.part.kind} `{spec.type}` takes {signature.needed} arguments, not {len(handed)}"
+        )
         return partial(spec.part.target, **settings)
-    assert not wanted or len(handed) == wanted, f"{spec.part.kind} '{spec.part.name}' takes {wanted} arguments"
-    return spec.part.target(*handed[:wanted], **settings)
+    return spec.part.target(*handed[: len(signature.handed)], **settings)

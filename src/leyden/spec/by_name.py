@@ -41,7 +41,9 @@ class ByName:
 
     def _is_part(self, node: Any) -> bool:
         """Whether a node is one part and no mapping from names."""
-        return isinstance(node, (str, PartSpec)) or (isinstance(node, dict) and ("type" in node or "@type" in node))
+        return isinstance(node, (str, PartSpec)) or (
+            isinstance(node, dict) and ("type" in node or "@type" in node)
+        )
 
     def _each(self, nodes: dict[Any, Any], info: core_schema.ValidationInfo) -> dict[Any, PartSpec]:
         specs: dict[Any, PartSpec] = {}
@@ -58,17 +60,23 @@ class ByName:
     def _by_type(self, specs: list[PartSpec]) -> dict[str, PartSpec]:
         for i, spec in enumerate(specs):
             if spec.type in (earlier.type for earlier in specs[:i]):
-                hint = f"write a mapping from names instead of the list, such as `mine: {{type: {spec.type}}}`"
+                hint = (
+                    f"write a mapping from names instead of the list, such as `mine: {{type: {spec.type}}}`"
+                )
                 raise refusal("two of one type need names", at=(i,), hint=hint)
         return {spec.type: spec for spec in specs}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self.parse)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         part = {"x-part": self.slot.kind, "x-base": self.slot.base.__name__}
         names: dict[str, Any] = {"not": {"enum": ["type", "@type"]}, "minLength": 1}
-        shapes: list[dict[str, Any]] = [{"type": "object", "propertyNames": names, "additionalProperties": part}]
+        shapes: list[dict[str, Any]] = [
+            {"type": "object", "propertyNames": names, "additionalProperties": part}
+        ]
         if self.listed:
             shapes.append({"type": "array", "items": part})
         return {"anyOf": [part, *shapes] if self.single else shapes}

@@ -28,7 +28,7 @@ class Document:
         name: What messages call it.
         tree: Plain containers, numbers and texts.
         spots: Places by path; the root's is ``()``.
-        nulled: Paths where a null was laid over a value, which means "as if never set" where null is no value.
+        nulled: Paths where a null was laid over a value: as if never set, where null is no value.
     """
 
     name: str
@@ -57,10 +57,10 @@ class Document:
         return True
 
     def set(self, path: Path, value: Any, place: Place) -> None:
-        """Put a value, all of it written at ``place``; what held another type of part's settings is replaced."""
-        parent = self.get(path[:-1])
-        if isinstance(parent, list) and path[-1] == len(cast("list[Any]", parent)):
-            cast("list[Any]", parent).append(None)
+        """Put a value, all of it written at ``place``, in the place of what was there."""
+        parent: Any = self.get(path[:-1])
+        if path[-1] == len(parent):
+            parent.append(None)  # only lists have numbers for keys
         if value is None and self.has(path):
             self.nulled.add(path)
         self._forget(path)
@@ -88,8 +88,8 @@ class Document:
     def lay_over(self, top: Document) -> None:
         """Merge another document into this one; its values win.
 
-        Mappings merge key by key, but a node that names another ``type`` replaces this one's settings too. Lists are
-        replaced. A null takes away what was here.
+        Mappings merge key by key, but a node that names another ``type`` replaces this one's settings too.
+        Lists are replaced. A null takes away what was here.
         """
         self._lay((), top)
         self.nulled |= top.nulled

@@ -18,7 +18,8 @@ SECONDS: dict[Unit, int] = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 #: every accepted spelling of a unit
 SPELLINGS: dict[str, Unit] = {
     "step": "steps", "steps": "steps", "epoch": "epochs", "epochs": "epochs", "%": "%", "percent": "%",
-    "s": "s", "sec": "s", "seconds": "s", "min": "min", "minutes": "min", "h": "h", "hours": "h", "d": "d", "days": "d",
+    "s": "s", "sec": "s", "seconds": "s", "min": "min", "minutes": "min",
+    "h": "h", "hours": "h", "d": "d", "days": "d",
 }  # fmt: skip
 
 PATTERN = r"^\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(" + "|".join(sorted(SPELLINGS, reverse=True)) + r")\s*$"
@@ -41,7 +42,9 @@ class Duration:
         """From text such as ``500 steps``; anything else is a ValueError that says what to write."""
         found = re.match(PATTERN, text)
         if found is None:
-            raise ValueError("a duration needs a number and a unit, such as `500 steps`, `1 epoch`, `5 %` or `30 min`")
+            raise ValueError(
+                "a duration needs a number and a unit, such as `500 steps`, `1 epoch`, `5 %` or `30 min`"
+            )
         duration = cls(float(found[1]), SPELLINGS[found[2]])
         if duration.unit == "steps" and not duration.value.is_integer():
             raise ValueError("a number of steps must be whole")
@@ -84,7 +87,9 @@ class Duration:
         )
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         return {"type": "string", "pattern": PATTERN, "examples": ["500 steps", "1 epoch", "5 %", "30 min"]}
 
 
@@ -104,7 +109,7 @@ def _checked(value: Any) -> Duration:
 
 
 def _nearest(text: str) -> str:
-    """The same number with the nearest unit; a bare number gives nothing, the unit is for the user to choose."""
+    """The same number with the nearest unit; for a bare number nothing, the unit is the user's choice."""
     found = re.match(r"^\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(\S+)\s*$", text)
     unit = nearest(found[2], SPELLINGS) if found else ""
     return f"{cast('re.Match[str]', found)[1]} {unit}" if unit else ""

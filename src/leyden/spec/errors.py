@@ -81,7 +81,7 @@ NOTHING = Nothing()
 
 
 class RunFileError(UserError):
-    """A run file that cannot become a run; `problems` has all that is wrong with it, in the order of the file."""
+    """A run file that cannot become a run; `problems` has all that is wrong, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem], name: str = "the run file") -> None:
         assert problems

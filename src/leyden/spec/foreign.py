@@ -14,8 +14,8 @@ def foreign_part(kind: str, path: str) -> Part:
     """The part behind ``package.module:Name``.
 
     Raises:
-        ImportError, AttributeError, TypeError: whatever importing somebody's module raises, and if the name is no
-            class or function.
+        ImportError, AttributeError, TypeError: whatever importing somebody's module raises, and if the name
+            is no class or function.
     """
     module, _, name = path.partition(":")
     target: Any = importlib.import_module(module)
@@ -29,4 +29,6 @@ def foreign_part(kind: str, path: str) -> Part:
 
 def _is_torch(target: Any) -> bool:
     bases: tuple[type, ...] = getattr(target, "__mro__", ())
-    return any(base.__module__.partition(".")[0] in ("torch", "lightning", "pytorch_lightning") for base in bases)
+    return any(
+        base.__module__.partition(".")[0] in ("torch", "lightning", "pytorch_lightning") for base in bases
+    )

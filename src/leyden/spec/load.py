@@ -30,12 +30,12 @@ def load(
 ) -> Run:
     """The validated run of a file.
 
-    Later ones win: defaults, `extends`, the file, `.env` in the current folder, the environment, ``overrides``.
+    Later ones win: defaults, `extends`, the file, `.env` in the current folder, environment, ``overrides``.
 
     Args:
         path: The run file: YAML, JSON, TOML or CUE.
         overrides: Words such as ``optimizer.lr=1e-3``.
-        allow_imports: Whether the file may name code to run, by `imports` and by types such as ``package.module:Name``.
+        allow_imports: Whether the file may name code: `imports`, and types such as ``package.module:Name``.
         environ: The environment; without it that of this process.
 
     Raises:
@@ -66,7 +66,9 @@ def finish(document: Document, *, allow_imports: bool = False, found: Sequence[P
     told = {p.key for p in before}
     every = [p for p in every if p in before or p.key not in told]
     if every or run is None:
-        raise RunFileError(sorted(every, key=lambda p: (p.place.file != document.name, p.place)), document.name)
+        raise RunFileError(
+            sorted(every, key=lambda p: (p.place.file != document.name, p.place)), document.name
+        )
     return run.from_file(Path(document.name), origins(run, document))
 
 
@@ -99,7 +101,9 @@ def _import(document: Document, allow_imports: bool) -> list[Problem]:
     names: Any = document.tree.get("imports")
     if allow_imports:
         # What a run file names lies next to it, or where the command was given.
-        sys.path.extend(p for p in (str(Path(document.name).resolve().parent), os.getcwd()) if p not in sys.path)
+        sys.path.extend(
+            p for p in (str(Path(document.name).resolve().parent), os.getcwd()) if p not in sys.path
+        )
     problems: list[Problem] = []
     for i, name in enumerate(cast("list[Any]", names) if isinstance(names, list) else []):
         rule, hint = "", ""
@@ -112,5 +116,7 @@ def _import(document: Document, allow_imports: bool) -> list[Problem]:
                 rule = f"cannot be imported ({type(error).__name__}: {error})"
         if rule:
             path = ("imports", i)
-            problems.append(Problem(place=document.place(path), key=dotted(path), rule=rule, value=name, hint=hint))
+            problems.append(
+                Problem(place=document.place(path), key=dotted(path), rule=rule, value=name, hint=hint)
+            )
     return problems

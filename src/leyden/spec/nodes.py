@@ -126,11 +126,13 @@ def _explained(error: MarkedYAMLError, text: str, name: str) -> Exception:
 
 
 def _colonless(lines: list[str], number: int) -> int:
-    """The line above line ``number`` if it lacks a colon that its neighbour has; the two were read as one text."""
+    """The line above line ``number`` if it lacks the colon that its neighbour has; both were read as one."""
     above = number - 1
     while above > 0 and not lines[above - 1].strip():
         above -= 1
-    lacks = above > 0 and ":" not in lines[above - 1] and _indent(lines[above - 1]) == _indent(lines[number - 1])
+    lacks = (
+        above > 0 and ":" not in lines[above - 1] and _indent(lines[above - 1]) == _indent(lines[number - 1])
+    )
     return above if lacks else 0
 
 

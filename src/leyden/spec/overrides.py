@@ -30,7 +30,7 @@ def from_command_line(document: Document, overrides: Sequence[str]) -> list[Prob
 
 
 def from_environment(document: Document, environ: Mapping[str, str], dotenv: File) -> list[Problem]:
-    """Lay `LEYDEN__...` variables over a document, those of ``dotenv`` first; the problems of those that cannot be.
+    """Lay `LEYDEN__...` variables over a document, those of ``dotenv`` first; problems of what does not fit.
 
     Names are matched without regard to case, as environments have little of it.
     """
@@ -101,7 +101,8 @@ def _value(text: str, place: Place) -> Any:
     try:
         return read_yaml(text, place.file).tree if text.strip() else None
     except RunFileError as error:
-        rule = f"the value is no YAML ({error.problems[0].rule.removeprefix('this is no YAML: ')}); put it in quotes"
+        reason = error.problems[0].rule.removeprefix("this is no YAML: ")
+        rule = f"the value is no YAML ({reason}); put it in quotes"
         raise RunFileError([Problem(place=place, key="override", rule=rule, value=text)]) from None
 
 
@@ -111,7 +112,9 @@ def _dotenv(file: File) -> dict[str, str]:
         return {}
     values: dict[str, str] = {}
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-        found = re.match(r"""^\s*(?:export\s+)?(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^#]*?))\s*(?:#.*)?$""", line)
+        found = re.match(
+            r"""^\s*(?:export\s+)?(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^#]*?))\s*(?:#.*)?$""", line
+        )
         if found:
             values[found[1]] = next((group for group in found.groups()[1:] if group is not None), "")
     return values

@@ -1,11 +1,11 @@
 """Parts: what a run file can name, and where each one is found.
 
-A part is a class or a function registered under a name in a room. Parameters right of ``*`` are set from the run
-file: their annotations, defaults and ``Args:`` lines become schema, errors, catalogue and editor help. Parameters left
-of ``/`` are handed over by the program.
+A part is a class or a function registered under a name in a room. Parameters right of ``*`` are set from the
+run file: their annotations, defaults and ``Args:`` lines become schema, errors, catalogue and editor help.
+Parameters left of ``/`` are handed over by the program.
 
-Names are listed from the files of a room and from the entry points of plug-ins, without importing them; a part is
-imported when a run file names it.
+Names are listed from the files of a room and from the entry points of plug-ins, without importing them; a
+part is imported when a run file names it.
 """
 
 from __future__ import annotations
@@ -111,7 +111,12 @@ class Kind:
             assert callable(target)
             self._refuse(name, target)
             self.parts[name] = Part(
-                kind=self.name, name=name, target=target, runs_on=tuple(runs_on), requires=tuple(requires), extra=extra
+                kind=self.name,
+                name=name,
+                target=target,
+                runs_on=tuple(runs_on),
+                requires=tuple(requires),
+                extra=extra,
             )
             return target
 
@@ -123,7 +128,7 @@ class Kind:
         return cls
 
     def names(self) -> list[str]:
-        """Every name of this kind, without importing any: files of the room, plug-ins, and what is registered."""
+        """Every name of this kind, without importing any: the room's files, plug-ins, what is registered."""
         return sorted({*self._files(), *_plugins(self.name), *self.parts})
 
     def find(self, name: str) -> Part | None:
@@ -135,7 +140,7 @@ class Kind:
                 plugins[name].load()
         return self.parts.get(name)
 
-    def _files(self) -> set[str]:
+    def _files(self) -> frozenset[str]:
         return _public_modules(ROOMS.get(self.name, "")) - {self.name, *self.machinery}
 
     def _refuse(self, name: str, target: Any) -> None:
@@ -145,7 +150,9 @@ class Kind:
             raise ValueError(f"{self.name} '{name}' is registered already, by {other.target.__module__}")
         taken = {"type", "@type", *RESERVED.get(self.name, ())} & {s for s in _parameters(target)}
         if taken:
-            raise TypeError(f"{target.__qualname__}: the name '{min(taken)}' is reserved in every {self.name}'s node")
+            raise TypeError(
+                f"{target.__qualname__}: the name '{min(taken)}' is reserved in every {self.name}'s node"
+            )
 
 
 CONTRACTS: dict[type, Kind] = {}
@@ -176,7 +183,9 @@ def _public_modules(package: str) -> frozenset[str]:
     """Names of the public files of a package; empty for a kind that has no room."""
     room = importlib.util.find_spec(package) if package else None
     folders = list(room.submodule_search_locations or ()) if room else []
-    return frozenset(m.name for m in pkgutil.iter_modules(folders) if not m.ispkg and not m.name.startswith("_"))
+    return frozenset(
+        m.name for m in pkgutil.iter_modules(folders) if not m.ispkg and not m.name.startswith("_")
+    )
 
 
 @cache

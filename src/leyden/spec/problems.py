@@ -100,8 +100,8 @@ def _wrong_value(error: Any, path: Path, context: Any, document: Document) -> Pr
     rule = str(context.get("rule") or _rule(error, context))
     hint = hint or ("" if near else _spelling(error["type"], value))
     return Problem(
-        place=document.place(path), key=dotted(path) or "file", rule=rule, value=value, allowed=allowed, hint=hint,
-        nearest=near,
+        place=document.place(path), key=dotted(path) or "file", rule=rule, value=value, allowed=allowed,
+        hint=hint, nearest=near,
     )  # fmt: skip
 
 
@@ -131,12 +131,12 @@ def _home(path: Path) -> str:
     """The section that a key belongs to, if another one has a key of exactly this name."""
     from .run import Run
 
-    name = str(path[-1])
+    name, top = str(path[-1]), str(path[:1][0])
     if len(path) > 1 and name in Run.model_fields:
         return f"`{name}` stands at the top of the file"
     for section, field in Run.model_fields.items():
         known: Any = getattr(field.annotation, "model_fields", {})
-        if section != path[0] and name in known:
+        if section != top and name in known:
             return f"`{name}` belongs under `{section}`"
     return ""
 

@@ -34,7 +34,9 @@ def _with_bases(path: Path, open_files: tuple[Path, ...]) -> Document:
         file = path.parent / base
         chain = (*open_files, path.resolve())
         if file.resolve() in chain:
-            raise refused(place, f"`extends` goes round in a circle, through {shown(base)}", "remove one of them")
+            raise refused(
+                place, f"`extends` goes round in a circle, through {shown(base)}", "remove one of them"
+            )
         if not file.exists():
             rule = f"{shown(str(file))} does not exist; `extends` starts from the folder of its own file"
             raise refused(place, rule, _near_file(file))
@@ -73,12 +75,16 @@ def _alone(path: Path) -> Document:
         document = read_json(text, name)
     elif path.suffix == ".cue":
         document = read_json(_exported(path), name)
-        document.spots = {p: s for p, s in document.spots.items() if not p}  # places in what cue wrote, not in the file
+        document.spots = {
+            p: s for p, s in document.spots.items() if not p
+        }  # places in what cue wrote, not in the file
     else:
         document = read_yaml(text, name)
     if not isinstance(document.tree, dict):
         rule = "a run file is a mapping of `key: value`"
-        raise RunFileError([Problem(place=Place(name, 1, 1), key="file", rule=rule, value=document.tree)], name)
+        raise RunFileError(
+            [Problem(place=Place(name, 1, 1), key="file", rule=rule, value=document.tree)], name
+        )
     return document
 
 
@@ -89,7 +95,9 @@ def _text(path: Path) -> str:
         raise refused(Place(str(path)), "there is no such file", _near_file(path)) from None
     except UnicodeDecodeError as error:
         line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise refused(Place(str(path), line, 1), "this is no text in UTF-8", "save the file as UTF-8") from None
+        raise refused(
+            Place(str(path), line, 1), "this is no text in UTF-8", "save the file as UTF-8"
+        ) from None
     except OSError as error:
         raise refused(Place(str(path)), f"cannot be read: {error.strerror}") from None
 
@@ -106,8 +114,9 @@ def _exported(path: Path) -> str:
     if program is None:
         rule = "CUE files are read by the program `cue`, which is not installed"
         raise refused(Place(str(path)), rule, "install it from cuelang.org, or write YAML")
-    done = subprocess.run([program, "export", "--out", "json", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, "export", "--out", "json", str(path)], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise refused(Place(str(path)), f"this is no CUE: {done.stderr.strip().splitlines()[0]}")
     return json.dumps(json.loads(done.stdout), indent=1)
-

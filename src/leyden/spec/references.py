@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -17,7 +17,7 @@ REFERENCE = re.compile(r"(?<!\$)\$\{([^}]*)\}")
 def resolve(document: Document) -> list[Problem]:
     """Put values in the place of references; the problems of those that lead nowhere or round in a circle.
 
-    A reference that is a whole value keeps its type; inside of a text it becomes text. ``$${`` is a plain ``${``.
+    A reference that is a whole value keeps its type; inside of a text it becomes text. ``$${`` means ``${``.
     """
     problems: list[Problem] = []
     for path in paths(document.tree):
@@ -86,11 +86,15 @@ def _default(path: Path) -> tuple[bool, Any]:
     model: type[BaseModel] = Run
     for word in path[:-1]:
         field = model.model_fields.get(str(word))
-        if field is None or not isinstance(field.annotation, type) or not issubclass(field.annotation, BaseModel):
+        if (
+            field is None
+            or not isinstance(field.annotation, type)
+            or not issubclass(field.annotation, BaseModel)
+        ):
             return False, None
         model = field.annotation
     field = model.model_fields.get(str(path[-1]))
     if field is None or field.is_required():
         return False, None
-    value = cast("Any", field.get_default(call_default_factory=True))  # pyright: ignore[reportCallIssue]
+    value = field.get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
     return (True, value) if isinstance(value, (str, int, float, bool, type(None))) else (False, None)

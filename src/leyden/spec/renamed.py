@@ -14,8 +14,8 @@ TRAINER = {
     "ipus": "Lightning dropped IPUs; write `accelerator: gpu` or `accelerator: cpu`",
     "hpus": "Lightning dropped HPUs; write `accelerator: gpu` or `accelerator: cpu`",
     "num_processes": "write `accelerator: cpu` and `devices: {value}`",
-    "auto_select_gpus": "Lightning removed it; write `devices: 1`, or the numbers of the devices, `devices: [0]`",
-    "auto_scale_batch_size": "Lightning removed it; `data.micro_batch_size: auto` finds what a device can hold",
+    "auto_select_gpus": "Lightning removed it; write `devices: 1`, or their numbers, `devices: [0]`",
+    "auto_scale_batch_size": "Lightning removed it; `data.micro_batch_size: auto` finds what fits",
     "auto_lr_find": "Lightning removed it; sweep over `optimizer.lr`",
     "log_gpu_memory": "Lightning removed it; add `device_stats` to `callbacks`",
     "check_val_every_n_epochs": "write `check_val_every_n_epoch: {value}`",
@@ -79,7 +79,10 @@ TOP = {
 #: what other sections have other names for
 SECTIONS: dict[str, dict[str, str]] = {
     "optimizer": {"learning_rate": "write `lr: {value}`"},
-    "data": {"workers": "write `num_workers: {value}`", "shuffle": "write `sampler: shuffle` or `sampler: sequential`"},
+    "data": {
+        "workers": "write `num_workers: {value}`",
+        "shuffle": "write `sampler: shuffle` or `sampler: sequential`",
+    },
     "checkpoint": {
         "every_n_epochs": "write `every: {value} epochs`",
         "every_n_train_steps": "write `every: {value} steps`",
@@ -97,7 +100,8 @@ STRATEGIES = {
 }
 
 PRECISIONS = {
-    "16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true",
+    "16": "16-mixed", "32": "32-true", "64": "64-true", "bf16": "bf16-mixed", "fp16": "16-mixed",
+    "fp32": "32-true",
 }  # fmt: skip
 
 
@@ -124,7 +128,7 @@ def _accumulation(value: Any, tree: Any) -> str:
     data: Any = cast("Mapping[str, Any]", tree).get("data") if isinstance(tree, Mapping) else None
     old: Any = cast("Mapping[str, Any]", data).get("batch_size", 32) if isinstance(data, Mapping) else 32
     if type(value) is not int or type(old) is not int:
-        return "write the samples of one optimizer step as `data.batch_size`, and of one pass as `data.micro_batch_size`"
+        return "`data.batch_size` is the samples of a step, `data.micro_batch_size` those of one pass"
     return f"write `batch_size: {value * old}` and `micro_batch_size: {old}` under `data`"
 
 

@@ -43,7 +43,9 @@ def an_end(run: Run) -> Iterator[Finding]:
     if not any(ends):
         others = tuple(("trainer", k) for k in ("max_epochs", "max_steps", "max_time", "fast_dev_run"))
         rule = "a run needs an end: epochs, steps or time"
-        yield Finding(path=("trainer",), rule=rule, hint="write `max_epochs: 10` under `trainer`, say", others=others)
+        yield Finding(
+            path=("trainer",), rule=rule, hint="write `max_epochs: 10` under `trainer`, say", others=others
+        )
 
 
 def smallest_below_largest(run: Run) -> Iterator[Finding]:
@@ -51,7 +53,9 @@ def smallest_below_largest(run: Run) -> Iterator[Finding]:
     for unit, low, high in (("epochs", t.min_epochs, t.max_epochs), ("steps", t.min_steps, t.max_steps)):
         if low is not None and high is not None and high != -1 and low > high:
             rule = f"must be at most `max_{unit}`, which is {high}"
-            yield Finding(path=("trainer", f"min_{unit}"), rule=rule, value=low, others=(("trainer", f"max_{unit}"),))
+            yield Finding(
+                path=("trainer", f"min_{unit}"), rule=rule, value=low, others=(("trainer", f"max_{unit}"),)
+            )
 
 
 def parts_that_learn(run: Run) -> Iterator[Finding]:
@@ -70,7 +74,9 @@ def monitors_are_measured(run: Run) -> Iterator[Finding]:
     known = tuple(measured(run))
     for path, name in _monitors(run):
         if name not in known:
-            val = "" if has_validation(run) or not name.startswith("val/") else "; there are no validation data"
+            val = (
+                "" if has_validation(run) or not name.startswith("val/") else "; there are no validation data"
+            )
             rule = "nothing of this name is measured" + val
             others = (("metrics",), ("loss",), ("data", "val"), ("data", "split"))
             yield Finding(path=path, rule=rule, value=name, allowed=known, others=others)
@@ -87,7 +93,13 @@ def modes_fit_metrics(run: Run) -> Iterator[Finding]:
         if mode != right:
             high = "high" if right == "max" else "low"
             rule = f"a {high} `{name}` is a good one, so the mode must be {right}"
-            yield Finding(path=(*path[:-1], "mode"), rule=rule, value=mode, hint=f"write `mode: {right}`", others=(path,))
+            yield Finding(
+                path=(*path[:-1], "mode"),
+                rule=rule,
+                value=mode,
+                hint=f"write `mode: {right}`",
+                others=(path,),
+            )
 
 
 def best_of_what(run: Run) -> Iterator[Finding]:
@@ -95,13 +107,20 @@ def best_of_what(run: Run) -> Iterator[Finding]:
     if c.monitor is None and c.save_top_k > 1:
         rule = f"the best {c.save_top_k} of what? `monitor` is not set"
         path = ("checkpoint", "save_top_k")
-        yield Finding(path=path, rule=rule, hint="write `monitor: val/loss`, say", others=(("checkpoint", "monitor"),))
+        yield Finding(
+            path=path, rule=rule, hint="write `monitor: val/loss`, say", others=(("checkpoint", "monitor"),)
+        )
 
 
 def exactness(run: Run) -> Iterator[Finding]:
     if run.trainer.deterministic and run.trainer.benchmark:
         rule = "`benchmark` chooses algorithms by their speed, which `deterministic` excludes"
-        yield Finding(path=("trainer", "benchmark"), rule=rule, hint="remove one", others=(("trainer", "deterministic"),))
+        yield Finding(
+            path=("trainer", "benchmark"),
+            rule=rule,
+            hint="remove one",
+            others=(("trainer", "deterministic"),),
+        )
 
 
 def workers_have_settings(run: Run) -> Iterator[Finding]:
@@ -118,12 +137,16 @@ def pieces_of_a_batch(run: Run) -> Iterator[Finding]:
     whole, piece = run.data.batch_size, run.data.micro_batch_size
     if isinstance(piece, int) and piece > whole:
         rule = f"a piece must be at most `batch_size`, which is {whole}"
-        yield Finding(path=("data", "micro_batch_size"), rule=rule, value=piece, others=(("data", "batch_size"),))
+        yield Finding(
+            path=("data", "micro_batch_size"), rule=rule, value=piece, others=(("data", "batch_size"),)
+        )
 
 
 def a_sample_for_each_device(run: Run) -> Iterator[Finding]:
     t = run.trainer
-    on_node = len(t.devices) if isinstance(t.devices, list) else t.devices if isinstance(t.devices, int) else 1
+    on_node = (
+        len(t.devices) if isinstance(t.devices, list) else t.devices if isinstance(t.devices, int) else 1
+    )
     devices = on_node * t.num_nodes
     if devices > run.data.batch_size:
         rule = f"`batch_size` is shared by all devices and must be at least their number, {devices}"
@@ -157,7 +180,9 @@ def cpu_can(run: Run) -> Iterator[Finding]:
 def clipping(run: Run) -> Iterator[Finding]:
     if run.trainer.gradient_clip_algorithm and run.trainer.gradient_clip_val is None:
         path, other = ("trainer", "gradient_clip_algorithm"), ("trainer", "gradient_clip_val")
-        yield Finding(path=path, rule="has no effect without `gradient_clip_val`", hint="add it", others=(other,))
+        yield Finding(
+            path=path, rule="has no effect without `gradient_clip_val`", hint="add it", others=(other,)
+        )
 
 
 def validation_has_data(run: Run) -> Iterator[Finding]:
@@ -178,7 +203,9 @@ def split_has_work(run: Run) -> Iterator[Finding]:
     d = run.data
     if d.split is not None and d.val is not None and d.test is not None:
         rule = "`val` and `test` are given, so nothing is left to hold out"
-        yield Finding(path=("data", "split"), rule=rule, hint="remove it", others=(("data", "val"), ("data", "test")))
+        yield Finding(
+            path=("data", "split"), rule=rule, hint="remove it", others=(("data", "val"), ("data", "test"))
+        )
     if d.split is None and d.eval_transforms:
         rule, hint = "they are for what `split` holds out", "put them under `data.val` as `transforms`"
         yield Finding(path=("data", "eval_transforms"), rule=rule, hint=hint, others=(("data", "split"),))
@@ -189,13 +216,19 @@ def backends_fit(run: Run) -> Iterator[Finding]:
         if run.backend not in spec.part.runs_on:
             only = " and ".join(spec.part.runs_on)
             rule = f"{spec.part.kind} `{spec.type}` runs on {only}, and `backend` is {run.backend}"
-            yield Finding(path=path, rule=rule, hint=f"write `backend: {spec.part.runs_on[0]}`", others=(("backend",),))
+            yield Finding(
+                path=path, rule=rule, hint=f"write `backend: {spec.part.runs_on[0]}`", others=(("backend",),)
+            )
 
 
 def targets_of_schedules(run: Run) -> Iterator[Finding]:
     for target in run.schedules:
         if target != "lr":
-            hint = "a loss weight takes its schedule as `weight` in the loss's own node" if target in run.loss else ""
+            hint = (
+                "a loss weight takes its schedule as `weight` in the loss's own node"
+                if target in run.loss
+                else ""
+            )
             rule = "a schedule needs a target"
             yield Finding(path=("schedules", target), rule=rule, value=target, allowed=("lr",), hint=hint)
     if run.schedules and steps_by_itself(run):
@@ -233,7 +266,9 @@ def one_way_to_be_short(run: Run) -> Iterator[Finding]:
     if t.overfit_batches and (t.limit_train_batches is not None or t.fast_dev_run):
         other = "fast_dev_run" if t.fast_dev_run else "limit_train_batches"
         rule = f"`overfit_batches` and `{other}` both say which batches to train on"
-        yield Finding(path=("trainer", "overfit_batches"), rule=rule, hint="keep one", others=(("trainer", other),))
+        yield Finding(
+            path=("trainer", "overfit_batches"), rule=rule, hint="keep one", others=(("trainer", other),)
+        )
 
 
 RULES: tuple[Rule, ...] = (

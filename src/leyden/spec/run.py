@@ -26,18 +26,20 @@ Default = Any  # defaults are validated, and become specs, like given values
 class Run(Strict):
     """One training run: everything that it does is a function of this, the seed and the step."""
 
-    name: Word = Field("run", description="Name of the run.")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(42, description="All randomness follows from it.")
-    repeats: Annotated[int, Field(ge=1)] = Field(1, description="Runs with seeds seed, seed + 1, ...")
-    backend: Literal["torch", "jax"] = Field("torch", description="What computes.")
+    name: Word = Field(default="run", description="Name of the run.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        default=42, description="All randomness follows from it."
+    )
+    repeats: Annotated[int, Field(ge=1)] = Field(default=1, description="Runs with seeds seed, seed + 1, ...")
+    backend: Literal["torch", "jax"] = Field(default="torch", description="What computes.")
     imports: list[str] = Field(
         default=[], description="Modules of yours that register parts; only taken with --allow-imports."
     )
-    folder: Folder = Field(default_factory=Folder, description="Where results go.")
+    folder: Folder = Field(default=Folder(), description="Where results go.")
     data: Data = Field(description="What is learnt from.")
     model: Annotated[PartSpec, Slot("model")] = Field(description="What learns.")
     task: Annotated[PartSpec, Slot("task")] | None = Field(
-        None, description="What is learnt; not needed where the model is a LightningModule."
+        default=None, description="What is learnt; not needed where the model is a LightningModule."
     )
     loss: Annotated[dict[str, TermSpec], ByName(Slot("loss", TermSpec), single=True)] = Field(
         default={}, description="What is minimised: one loss, or a weighted sum of named ones."
@@ -46,15 +48,17 @@ class Run(Strict):
         default={}, description="What is measured: a list, or a mapping from names."
     )
     optimizer: Annotated[OptimizerSpec, Slot("optimizer", OptimizerSpec)] | None = Field(
-        None, description="How weights are moved; not needed where the model is a LightningModule."
+        default=None, description="How weights are moved; not needed where the model is a LightningModule."
     )
     schedules: dict[str, Annotated[PartSpec, Slot("schedule")]] = Field(
         default={}, description="Values that change with the step: `lr`."
     )
-    ema: Ema | None = Field(None, description="A moving average of the weights.")
-    trainer: Trainer = Field(default_factory=Trainer, description="How long, on what, how exactly.")
-    checkpoint: Checkpoint = Field(default_factory=Checkpoint, description="Which checkpoints are kept.")
-    callbacks: list[Annotated[PartSpec, Slot("callback")]] = Field(default=[], description="What else happens.")
+    ema: Ema | None = Field(default=None, description="A moving average of the weights.")
+    trainer: Trainer = Field(default=Trainer(), description="How long, on what, how exactly.")
+    checkpoint: Checkpoint = Field(default=Checkpoint(), description="Which checkpoints are kept.")
+    callbacks: list[Annotated[PartSpec, Slot("callback")]] = Field(
+        default=[], description="What else happens."
+    )
     trackers: list[Annotated[PartSpec, Slot("tracker")]] = Field(
         default_factory=lambda: _default("csv", "tensorboard"), description="Where numbers go."
     )
@@ -72,7 +76,7 @@ class Run(Strict):
 
     @property
     def origins(self) -> Mapping[str, str]:
-        """Where each value comes from, by dotted key: ``run.yaml:12``, ``command line``, ``LEYDEN__X``, ``default``."""
+        """Where each value is from, by dotted key: ``run.yaml:12``, ``command line``, ``default``, ..."""
         return self._origins
 
     @property
@@ -86,7 +90,7 @@ class Run(Strict):
         return self.folder.group or self.digest()
 
     def digest(self) -> str:
-        """Eight hexadecimal digits that are equal for equal settings, leaving out where results go and are shown."""
+        """Eight hexadecimal digits, equal for equal settings but for where results go and are shown."""
         tree = {k: v for k, v in self.tree().items() if k not in NOT_IN_DIGEST}
         tree["trainer"].pop("enable_progress_bar")
         return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()[:8]
@@ -107,7 +111,7 @@ class Run(Strict):
     __hash__ = None  # type: ignore[assignment]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled as a tree, because classes of parts are made from signatures and have no importable names."""
+        """Pickled as a tree, because classes of specs are made from signatures and cannot be imported."""
         return _restored, (self.tree(), self._path, dict(self._origins))
 
 

@@ -9,7 +9,9 @@ from .document import Document, Path, dotted, paths
 from .errors import Problem
 
 #: keys whose values are secrets whatever they look like
-KEYS = re.compile(r"(?i)(^|_)(password|passwd|passphrase|secret|api_?key|(access|secret|private|auth)_?key|credentials)$")
+KEYS = re.compile(
+    r"(?i)(^|_)(password|passwd|passphrase|secret|api_?key|(access|secret|private|auth)_?key|credentials)$"
+)
 #: keys whose values are secrets if they look random
 TOKENS = re.compile(r"(?i)(^|_)(key|token|auth)$")
 #: what the keys of well-known services look like
@@ -28,7 +30,7 @@ def secrets(document: Document) -> list[tuple[Path, Problem]]:
 
 
 def hidden(problems: list[tuple[Path, Problem]], secret: set[Path]) -> list[tuple[Path, Problem]]:
-    """The problems without those of secret values, which have one already; values that hold a secret are masked."""
+    """The problems without those of secret values, which have one; values that hold a secret are masked."""
     return [
         (path, replace(p, value=HIDDEN) if any(s[: len(path)] == path for s in secret) else p)
         for path, p in problems
@@ -45,7 +47,11 @@ def _is_secret(path: Path, value: object) -> bool:
 
 def _is_random(value: str) -> bool:
     """Long, without spaces, letters and digits mixed."""
-    return len(value) >= 20 and not re.search(r"[\s/.]", value) and bool(re.search(r"\d.*[a-zA-Z]|[a-zA-Z].*\d", value))
+    return (
+        len(value) >= 20
+        and not re.search(r"[\s/.]", value)
+        and bool(re.search(r"\d.*[a-zA-Z]|[a-zA-Z].*\d", value))
+    )
 
 
 def _problem(path: Path, document: Document) -> Problem:
@@ -54,5 +60,5 @@ def _problem(path: Path, document: Document) -> Problem:
         key=dotted(path),
         rule="this looks like a secret, and a run file is copied into every run folder",
         value=HIDDEN,
-        hint="remove the line, take the secret back, and put a new one into the service's own environment variable",
+        hint="remove it, take the secret back, and set a new one in the environment variable of its service",
     )

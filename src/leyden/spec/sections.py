@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,7 +24,7 @@ class DatasetSpec(PartSpec):
         default=[], description="Transforms in order; random ones draw from (seed, epoch, sample)."
     )
     limit: Annotated[Count | Share | None, OneOf()] = Field(
-        None, description="Use only the first samples: a number, or a share such as `10 %`."
+        default=None, description="Use only the first samples: a number, or a share such as `10 %`."
     )
 
 
@@ -31,17 +32,21 @@ class TermSpec(PartSpec):
     """One term of the objective."""
 
     weight: Annotated[float | Annotated[PartSpec, Slot("schedule")], OneOf()] = Field(
-        1.0, description="Factor of this term: a number, or a schedule whose unscheduled value is 1."
+        default=1.0, description="Factor of this term: a number, or a schedule whose unscheduled value is 1."
     )
 
 
 class Group(Strict):
     """Parameters that are optimised with settings of their own."""
 
-    match: str = Field(description="Pattern of parameter names: a glob such as `head.*`, or `re:` and an expression.")
-    lr: Annotated[float, Field(ge=0)] | None = Field(None, description="Learning rate; without it the optimizer's.")
+    match: str = Field(
+        description="Pattern of parameter names: a glob such as `head.*`, or `re:` and an expression."
+    )
+    lr: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="Learning rate; without it the optimizer's."
+    )
     weight_decay: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="Weight decay; without it the optimizer's."
+        default=None, description="Weight decay; without it the optimizer's."
     )
 
 
@@ -49,7 +54,7 @@ class OptimizerSpec(PartSpec):
     """An optimizer, and which parameters it treats differently."""
 
     groups: list[Group] = Field(default=[], description="Groups by pattern; the first that matches counts.")
-    no_decay: bool = Field(False, description="No weight decay on biases, norms and other vectors.")
+    no_decay: bool = Field(default=False, description="No weight decay on biases, norms and other vectors.")
 
 
 Dataset = Annotated[DatasetSpec, Slot("source", DatasetSpec)]
@@ -58,52 +63,74 @@ Dataset = Annotated[DatasetSpec, Slot("source", DatasetSpec)]
 class Folder(Strict):
     """Where the run folder goes: ``<root>/project_<p>/experiment_<e>/group_<g>``."""
 
-    root: FilePath = Field(default=FilePath("runs"), description="Folder of all runs.")
-    project: Word = Field("default", description="Name of the project.")
-    experiment: Word | None = Field(None, description="Name of the experiment; without it the run's name.")
-    group: Word | None = Field(None, description="Name of the group; without it a digest of the settings.")
+    root: FilePath = Field(default=Path("runs"), description="Folder of all runs.")
+    project: Word = Field(default="default", description="Name of the project.")
+    experiment: Word | None = Field(
+        default=None, description="Name of the experiment; without it the run's name."
+    )
+    group: Word | None = Field(
+        default=None, description="Name of the group; without it a digest of the settings."
+    )
 
 
 class Data(Strict):
     """What is learnt from, and in which batches."""
 
     train: Dataset = Field(description="Training data.")
-    val: Dataset | None = Field(None, description="Validation data; without it `split` may hold some out.")
-    test: Dataset | None = Field(None, description="Test data; without it `split` may hold some out.")
+    val: Dataset | None = Field(
+        default=None, description="Validation data; without it `split` may hold some out."
+    )
+    test: Dataset | None = Field(default=None, description="Test data; without it `split` may hold some out.")
     split: Annotated[PartSpec, Slot("split")] | None = Field(
-        None, description="Which training samples are held out for validation and test, where these are absent."
+        default=None,
+        description="Which training samples are held out for validation and test, where these are absent.",
     )
     eval_transforms: list[Annotated[PartSpec, Slot("transform")]] = Field(
         default=[], description="Transforms of samples that `split` holds out."
     )
-    batch_size: Count = Field(32, description="Samples of one optimizer step, over all devices.")
+    batch_size: Count = Field(default=32, description="Samples of one optimizer step, over all devices.")
     micro_batch_size: Annotated[Count | Literal["auto"], OneOf()] = Field(
-        "auto", description="Samples that one device holds at once; the step is the same whatever it is."
+        default="auto",
+        description="Samples that one device holds at once; the step is the same whatever it is.",
     )
-    eval_batch_size: Count | None = Field(None, description="Samples of one batch of evaluation; without it batch_size.")
-    num_workers: Annotated[int, Field(ge=0)] = Field(0, description="Processes that read ahead; 0 reads in this one.")
+    eval_batch_size: Count | None = Field(
+        default=None, description="Samples of one batch of evaluation; without it batch_size."
+    )
+    num_workers: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Processes that read ahead; 0 reads in this one."
+    )
     sampler: Annotated[PartSpec, Slot("sampler")] = Field(
-        "shuffle",  # pyright: ignore[reportAssignmentType]  # defaults are validated, and become specs, like given values
+        default="shuffle",  # pyright: ignore[reportAssignmentType]  # defaults are validated, and become specs, like given values
         description="Order of the training samples.",
     )
-    drop_last: bool = Field(False, description="Leave out the last, smaller batch of an epoch.")
-    prefetch_factor: Count | None = Field(None, description="Batches that each worker reads ahead.")
-    persistent_workers: bool | None = Field(None, description="Keep workers from one epoch to the next.")
-    pin_memory: bool = Field(True, description="Page-locked memory for faster copies to a GPU; no effect without one.")
+    drop_last: bool = Field(default=False, description="Leave out the last, smaller batch of an epoch.")
+    prefetch_factor: Count | None = Field(default=None, description="Batches that each worker reads ahead.")
+    persistent_workers: bool | None = Field(
+        default=None, description="Keep workers from one epoch to the next."
+    )
+    pin_memory: bool = Field(
+        default=True, description="Page-locked memory for faster copies to a GPU; no effect without one."
+    )
 
 
 class Ema(Strict):
     """A moving average of the weights, which is what evaluation and exports use."""
 
-    decay: Annotated[float, Field(gt=0, lt=1)] = Field(0.999, description="Share of the average kept at each update.")
-    every: Count = Field(1, description="Optimizer steps between two updates.")
+    decay: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.999, description="Share of the average kept at each update."
+    )
+    every: Count = Field(default=1, description="Optimizer steps between two updates.")
 
 
 class Checkpoint(Strict):
     """Which checkpoints are written and kept."""
 
-    monitor: str | None = Field(None, description="Measured name that decides which are best, e.g. `val/loss`.")
-    mode: Literal["min", "max"] = Field("min", description="Whether a low or a high value is good.")
-    save_top_k: Annotated[int, Field(ge=-1)] = Field(1, description="How many of the best are kept; -1: all.")
-    save_last: bool = Field(True, description="Keep the newest too, to go on from.")
-    every: Duration = Field(Duration(1, "epochs"), description="How often one is written.")
+    monitor: str | None = Field(
+        default=None, description="Measured name that decides which are best, e.g. `val/loss`."
+    )
+    mode: Literal["min", "max"] = Field(default="min", description="Whether a low or a high value is good.")
+    save_top_k: Annotated[int, Field(ge=-1)] = Field(
+        default=1, description="How many of the best are kept; -1: all."
+    )
+    save_last: bool = Field(default=True, description="Keep the newest too, to go on from.")
+    every: Duration = Field(default=Duration(1, "epochs"), description="How often one is written.")

@@ -34,9 +34,16 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """Parameters of a part: those the program hands over, and those a run file sets."""
+    """Parameters of a part: those the program hands over, and those a run file sets.
+
+    Args:
+        handed: Names left of ``/``.
+        needed: How many of these have no default.
+        settings: What is set from the run file.
+    """
 
     handed: tuple[str, ...]
+    needed: int
     settings: tuple[Setting, ...]
 
 
@@ -50,7 +57,7 @@ def refuse_loose(target: Callable[..., Any]) -> None:
         where = f"{target.__module__}.{target.__qualname__}: parameter '{p.name}'"
         if p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL, p.VAR_KEYWORD):
             raise TypeError(
-                f"{where} must stand left of `/` (handed over by the program) or right of `*` (set from the run file)"
+                f"{where} must be left of `/` (the program hands it over) or right of `*` (a file sets it)"
             )
         if p.kind is p.KEYWORD_ONLY and p.annotation is p.empty:
             raise TypeError(f"{where} must be annotated to be set from a run file")
@@ -62,14 +69,17 @@ def signature_of(target: Callable[..., Any], *, foreign: bool = False) -> Signat
     In a foreign signature ordinary parameters are settings too, what is not annotated takes anything, and
     ``*args`` and ``**kwargs`` stay empty.
     """
-    docs, handed, settings = argument_docs(target), list[str](), list[Setting]()
-    for p in inspect.signature(target).parameters.values():
-        if p.kind is p.POSITIONAL_ONLY:
-            handed.append(p.name)
-        elif p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+    docs, settings = argument_docs(target), list[Setting]()
+    parameters = inspect.signature(target).parameters.values()
+    handed = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    for p in parameters:
+        if p not in handed and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
             hint = _hint(target, p, foreign)
-            settings.append(Setting(name=p.name, hint=hint, default=_default(target, p), doc=docs.get(p.name, "")))
-    return Signature(handed=tuple(handed), settings=tuple(settings))
+            settings.append(
+                Setting(name=p.name, hint=hint, default=_default(target, p), doc=docs.get(p.name, ""))
+            )
+    needed = sum(p.default is p.empty for p in handed)
+    return Signature(handed=tuple(p.name for p in handed), needed=needed, settings=tuple(settings))
 
 
 def summary(target: Callable[..., Any]) -> str:
@@ -82,7 +92,9 @@ def argument_docs(target: Callable[..., Any]) -> dict[str, str]:
     init = getattr(target, "__init__", None)
     for source in (target, init):
         body = section(inspect.getdoc(source) or "", "Args")
-        found = re.finditer(r"^\*{0,2}(\w+)(?:\s*\([^)]*\))?:[ \n]+(.*(?:\n[ \t]+.*|\n(?=\n[ \t]))*)", body, re.M)
+        found = re.finditer(
+            r"^\*{0,2}(\w+)(?:\s*\([^)]*\))?:[ \n]+(.*(?:\n[ \t]+.*|\n(?=\n[ \t]))*)", body, re.M
+        )
         docs = {m[1]: " ".join(m[2].split()) for m in found}
         if docs:
             return docs
@@ -90,13 +102,13 @@ def argument_docs(target: Callable[..., Any]) -> dict[str, str]:
 
 
 def section(text: str, name: str) -> str:
-    """The indented body of one section of a Google-style docstring, without its indentation; empty if absent."""
+    """The indented body of one section of a Google-style docstring, not indented; empty if absent."""
     found = re.search(rf"^{name}:{{1,2}}[ \t]*\n((?:[ \t]+.*(?:\n|$)|[ \t]*\n)+)", text, re.M)
     return inspect.cleandoc("\n" + found[1]) if found else ""
 
 
 def _hint(target: Callable[..., Any], p: inspect.Parameter, foreign: bool) -> Any:
-    """The evaluated annotation of one parameter; others are left alone, as their names may exist for checkers only."""
+    """The annotation of one parameter, evaluated; those of others may have names that only checkers know."""
     if p.annotation is p.empty:
         return Any
     holder = SimpleNamespace(__annotations__={p.name: p.annotation})
@@ -109,11 +121,11 @@ def _hint(target: Callable[..., Any], p: inspect.Parameter, foreign: bool) -> An
 
 
 def _globals(target: Callable[..., Any], name: str) -> dict[str, Any]:
-    """The names an annotation was written among: for a dataclass, the module of the class that has the field."""
+    """The names an annotation was written among: for a dataclass, those of the class that has the field."""
     if not inspect.isclass(target):
         return inspect.unwrap(target).__globals__
     if dataclasses.is_dataclass(target):
-        owners = [c for c in target.__mro__ if name in c.__dict__.get("__annotations__", {})]
+        owners = [c for c in target.__mro__ if name in inspect.get_annotations(c)]
         if owners:
             return vars(sys.modules[owners[0].__module__])
     return getattr(inspect.unwrap(target.__init__), "__globals__", {})

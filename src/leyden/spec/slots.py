@@ -79,7 +79,9 @@ class Slot:
         if isinstance(node, str):
             return node, {}
         if not isinstance(node, dict):
-            raise refusal("expected {expected}", expected=self.expected, allowed=kind_named(self.kind).names())
+            raise refusal(
+                "expected {expected}", expected=self.expected, allowed=kind_named(self.kind).names()
+            )
         node = cast("dict[str, Any]", node)
         keys = [k for k in ("type", "@type") if k in node]
         if not keys:
@@ -108,7 +110,9 @@ class Slot:
         if part is None:
             names = kind.names()
             near = nearest(name, names)
-            raise refusal("no {kind} of that name", kind=self.kind, allowed=names, near=near, at=at, code="unknown_part")
+            raise refusal(
+                "no {kind} of that name", kind=self.kind, allowed=names, near=near, at=at, code="unknown_part"
+            )
         if absent := part.absent():
             hint = f'pip install "leyden[{part.extra}]"' if part.extra else f"pip install {' '.join(absent)}"
             rule = "{kind} '{name}' needs {absent}, which is not installed"
@@ -118,13 +122,15 @@ class Slot:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self.parse)
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
         # Pydantic refuses references to definitions it does not own; `json_schema` swaps this placeholder.
         return {"x-part": self.kind, "x-base": self.base.__name__}
 
 
 def misspelt_type(node: Mapping[str, Any]) -> str:
-    """The key that was meant to be `type`, in a mapping that has none; an empty string if there is no such key."""
+    """The key that was meant to be `type`, in a mapping that has none; an empty string if there is none."""
     for key, value in node.items():
         if isinstance(value, str) and key != "type" and nearest(key, ["type", "@type"]) and len(key) < 7:
             return key
@@ -142,7 +148,7 @@ def part_model(part: Part, base: type[PartSpec] = PartSpec) -> type[PartSpec]:
         fields[_field(s.name)] = (checked(s.hint), info)
     model = create_model(f"{base.__name__}_{part.name}", __base__=base, __doc__=part.summary, **fields)
     model.part = part
-    return cast("type[PartSpec]", model)
+    return model
 
 
 def checked(hint: Any) -> Any:
@@ -186,7 +192,7 @@ def plain(value: Any) -> Any:
 
 
 def _field(setting: str) -> str:
-    """The field of a setting; a name that pydantic's models use themselves gets an underscore, and an alias."""
+    """The field of a setting; a name that pydantic uses itself gets an underscore, and an alias."""
     return f"{setting}_" if setting.startswith("_") or hasattr(PartSpec, setting) else setting
 
 
@@ -195,7 +201,9 @@ def _base(model: type[PartSpec]) -> type[PartSpec]:
 
 
 def _restored(kind: str, base: type[PartSpec], tree: dict[str, Any]) -> PartSpec:
-    info: Any = types.SimpleNamespace(context={"allow_imports": True})  # it was allowed when it was first made
+    info: Any = types.SimpleNamespace(
+        context={"allow_imports": True}
+    )  # it was allowed when it was first made
     return Slot(kind, base).parse(tree, info)
 
 
@@ -203,7 +211,9 @@ def _found(kind: Kind, name: str, at: tuple[str, ...]) -> Part | None:
     try:
         return kind.find(name)
     except Exception as error:
-        raise refusal("{kind} '{name}' cannot be imported: {error}", kind=kind.name, name=name, error=str(error), at=at)
+        raise refusal(
+            "{kind} '{name}' cannot be imported: {error}", kind=kind.name, name=name, error=str(error), at=at
+        ) from None
 
 
 def _imported(kind: str, name: str, allow_imports: bool, at: tuple[str, ...]) -> Part:
@@ -213,4 +223,6 @@ def _imported(kind: str, name: str, allow_imports: bool, at: tuple[str, ...]) ->
     try:
         return foreign_part(kind, name)
     except Exception as error:
-        raise refusal("cannot be imported: {error}", error=f"{type(error).__name__}: {error}", at=at)
+        raise refusal(
+            "cannot be imported: {error}", error=f"{type(error).__name__}: {error}", at=at
+        ) from None

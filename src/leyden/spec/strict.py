@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from typing_extensions import Self
 
 from .nearest import nearest
 
 
 class Strict(BaseModel):
-    """Base of every section of a run file and of every part's node: frozen, nothing extra, nothing coerced."""
+    """Base of every section of a run file and of every part's node: frozen, no extras, no coercion."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -31,11 +30,15 @@ class Strict(BaseModel):
         try:
             return handler(data)
         except ValidationError as error:
-            if not any(e["type"] == "extra_forbidden" and len(e["loc"]) == 1 for e in error.errors(include_url=False)):
+            if not any(
+                e["type"] == "extra_forbidden" and len(e["loc"]) == 1 for e in error.errors(include_url=False)
+            ):
                 raise
             known = [f.alias or name for name, f in cls.model_fields.items()]
             free = [k for k in known if k not in data] + [k for k in known if k in data]
-            raise ValidationError.from_exception_data(cls.__name__, [_named(e, free) for e in _errors(error)]) from None
+            raise ValidationError.from_exception_data(
+                cls.__name__, [_named(e, free) for e in _errors(error)]
+            ) from None
 
 
 def refusal(

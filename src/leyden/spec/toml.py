@@ -11,7 +11,9 @@ from .document import Document, Key, Path, Spot, paths
 from .errors import Place, refused
 
 HEADER = re.compile(r"^\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
-ENTRY = re.compile(r"""^(\s*)((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)(\s*=\s*)\S""")
+ENTRY = re.compile(
+    r"""^(\s*)((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)(\s*=\s*)\S"""
+)
 WORD = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
@@ -38,7 +40,7 @@ def read_toml(text: str, name: str) -> Document:
 
 
 def _places(text: str, name: str) -> dict[Path, Spot]:
-    """Where headers and entries begin. A line inside of a multi-line text may look like one; its key is unknown then."""
+    """Where headers and entries begin; lines of long texts may look like them, but nobody asks for those."""
     spots: dict[Path, Spot] = {}
     table: Path = ()
     arrays: dict[Path, int] = {}
@@ -46,7 +48,13 @@ def _places(text: str, name: str) -> dict[Path, Spot]:
         if found := HEADER.match(line):
             table = _within(_words(found[2]), arrays, new_item=found[1] == "[[")
             place = Place(name, number, line.index("[") + 1)
-            spots.update({table[:end]: Spot(place, place) for end in range(1, len(table) + 1) if table[:end] not in spots})
+            spots.update(
+                {
+                    table[:end]: Spot(place, place)
+                    for end in range(1, len(table) + 1)
+                    if table[:end] not in spots
+                }
+            )
         elif found := ENTRY.match(line):
             path = (*table, *_words(found[2]))
             key = Place(name, number, len(found[1]) + 1)

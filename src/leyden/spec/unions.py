@@ -39,6 +39,7 @@ class OneOf:
         every = get_args(source)
         branches = [b for b in every if b is not NoneType]
         allowed = [str(v) for b in branches for v in literals(b)]
+        context: Any = {"expected": " or ".join(map(expected, every)), "allowed": allowed}
 
         def choose(value: Any) -> str | None:
             found = chosen(branches, value)
@@ -49,7 +50,7 @@ class OneOf:
             choose,
             custom_error_type="expected",
             custom_error_message="expected {expected}",
-            custom_error_context={"expected": " or ".join(map(expected, every)), "allowed": allowed},
+            custom_error_context=context,
         )
         return core_schema.nullable_schema(schema) if NoneType in every else schema
 
@@ -107,7 +108,8 @@ def expected(hint: Any) -> str:
     if isinstance(origin, type) and issubclass(origin, (Sequence, set, frozenset)) and origin is not str:
         return "a list"
     words = {
-        int: "an integer", float: "a number", bool: "true or false", str: "a text", Path: "a path", NoneType: "null",
+        NoneType: "null", int: "an integer", float: "a number", bool: "true or false",
+        str: "a text", Path: "a path", 
         Duration: "a duration such as `500 steps`",
     }  # fmt: skip
     return words.get(origin, getattr(origin, "__name__", str(origin)))

@@ -24,8 +24,8 @@ LOOKS = 4
 def validate(document: Document, *, allow_imports: bool) -> tuple[Run | None, Located]:
     """The run and what is wrong with it; the run is None where not even the mended file makes one.
 
-    A look stops at what it cannot interpret: below an unknown part nothing is checked, and rules between sections need
-    every section. So mistakes whose repair is plain are mended in a copy, which is then looked at again.
+    A look stops at what it cannot interpret: below an unknown part nothing is checked, and rules between
+    sections need every section. So mistakes whose repair is plain are mended in a copy, looked at again.
     """
     found: Located = []
     _drop_nulls(document, allow_imports)

@@ -46,12 +46,14 @@ def has_validation(run: Run) -> bool:
 
 
 def written(path: Path, document: Document) -> Path:
-    """The path of a value as the file has it, where a single loss or a list of metrics got names on the way."""
+    """The path of a value as the file has it, where a single loss or listed metrics got names on the way."""
     if path[:1] == ("loss",) and len(path) > 1 and not document.has(path[:2]):
         return ("loss", *path[2:])
     if path[:1] == ("metrics",) and len(path) > 1 and document.has(("metrics",)):
         items: Any = document.get(("metrics",))
         if isinstance(items, list):
-            types = [i.get("type", i.get("@type")) if isinstance(i, dict) else i for i in cast("list[Any]", items)]
+            types = [
+                i.get("type", i.get("@type")) if isinstance(i, dict) else i for i in cast("list[Any]", items)
+            ]
             return ("metrics", types.index(path[1]), *path[2:]) if path[1] in types else path
     return path

@@ -18,7 +18,8 @@ FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 SPECIAL = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-    ".inf": float("inf"), ".Inf": float("inf"), ".INF": float("inf"), "-.inf": -float("inf"), "+.inf": float("inf"),
+    ".inf": float("inf"), ".Inf": float("inf"), ".INF": float("inf"), "-.inf": -float("inf"),
+    "+.inf": float("inf"),
     ".nan": float("nan"), ".NaN": float("nan"), ".NAN": float("nan"),
 }  # fmt: skip
 TAGS: dict[str, type] = {
