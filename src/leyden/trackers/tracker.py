@@ -18,14 +18,22 @@ class Tracker(ABC):
 
     @abstractmethod
     def open(self, folder: Path, resolved: Mapping[str, Any], state: Mapping[str, Any], /) -> None:
-        """Start, or go on from ``state`` (what `state()` gave at the checkpoint; empty for a new run): later rows are dropped."""
+        """Start, or go on from ``state``: what was logged after it is dropped.
+
+        Args:
+            folder: The log folder of one repeat; made if it is not there.
+            resolved: The run file with every default, in plain containers.
+            state: What `state` gave at the checkpoint that the run goes on from; empty for a new run.
+        """
 
     @abstractmethod
-    def log(self, step: int, values: Mapping[str, float], /) -> None: ...
+    def log(self, step: int, values: Mapping[str, float], /) -> None:
+        """Take numbers measured after ``step`` optimizer steps; several calls may add to the same step."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
         """Flush to disk, and say where a resumed run has to go on."""
 
     @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Write what is left and let go of files and servers; also called where `open` never was."""

@@ -1,0 +1,106 @@
+"""``metrics.csv``: a row a step, a column a metric."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from leyden.runs import atomic
+from leyden.trackers.tracker import Tracker, tracker
+
+
+@tracker("csv")
+class Csv(Tracker):
+    """Writes ``metrics.csv`` into the log folder: a row a step, a column a metric.
+
+    Columns stand in the order in which their metrics appeared. What was not measured in a step is empty; what
+    was not a number is ``nan``. Floats read back as they were. A metric that appears for the first time
+    widens the table, which is written anew and swapped in whole; otherwise rows are only appended. Values of
+    one step are gathered into one row, which is written with the first value of another step.
+
+    Example:
+        type: csv
+    """
+
+    def __init__(self) -> None:
+        self._table: io.FileIO | None = None
+        self._columns: list[str] = []
+        self._rows = 0
+        self._step = -1
+        self._row: dict[str, float] = {}
+
+    def open(self, folder: Path, resolved: Mapping[str, Any], state: Mapping[str, Any], /) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / "metrics.csv"
+        self._rows, self._row, self._columns = 0, {}, []
+        if self._file.exists():
+            self._keep(int(state.get("rows", 0)))
+        else:
+            atomic.write_text(self._file, _line(["step"]))
+        self._append_from_here()
+
+    def log(self, step: int, values: Mapping[str, float], /) -> None:
+        if step != self._step:
+            self._write_row()
+        self._step = step
+        self._row.update(values)
+
+    def state(self) -> dict[str, Any]:
+        self._write_row()
+        if self._table is not None:
+            os.fsync(self._table.fileno())
+        return {"rows": self._rows}
+
+    def close(self) -> None:
+        self._write_row()
+        if self._table is not None:
+            self._table.close()
+        self._table = None
+
+    def _keep(self, rows: int) -> None:
+        """Drop all but the first ``rows`` rows, and a last line that was torn off."""
+        lines = _whole_lines(self._file)
+        self._columns = next(csv.reader(lines[:1]), ["step"])[1:]
+        kept = lines[: rows + 1] or [_line(["step"])]
+        self._rows = len(kept) - 1
+        if len(kept) < len(lines) or self._file.stat().st_size != sum(len(line.encode()) for line in lines):
+            atomic.write_text(self._file, "".join(kept))
+
+    def _write_row(self) -> None:
+        if not self._row:
+            return
+        assert self._table is not None
+        if new := [name for name in self._row if name not in self._columns]:
+            self._widen(new)
+        cells = [repr(float(self._row[name])) if name in self._row else "" for name in self._columns]
+        self._table.write(_line([str(self._step), *cells]).encode())  # one call, so that a kill tears no row
+        self._rows += 1
+        self._row = {}
+
+    def _widen(self, new: Sequence[str]) -> None:
+        assert self._table is not None
+        self._table.close()
+        self._columns += new
+        _, *rows = _whole_lines(self._file)
+        wider = [row.removesuffix("\n") + "," * len(new) + "\n" for row in rows]
+        atomic.write_text(self._file, _line(["step", *self._columns]) + "".join(wider))
+        self._append_from_here()
+
+    def _append_from_here(self) -> None:
+        self._table = io.FileIO(self._file, "a")
+
+
+def _whole_lines(file: Path) -> list[str]:
+    return [
+        line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")
+    ]
+
+
+def _line(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
