@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
@@ -67,7 +66,7 @@ class Run(Strict):
     )
 
     _path: Path = PrivateAttr(default=Path("run.yaml"))
-    _origins: Mapping[str, str] = PrivateAttr(default=MappingProxyType({}))
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict[str, str])
 
     @property
     def path(self) -> Path:
@@ -101,7 +100,7 @@ class Run(Strict):
 
     def from_file(self, path: Path, origins: Mapping[str, str]) -> Run:
         """This run, knowing where it came from."""
-        self._path, self._origins = path, MappingProxyType(dict(origins))
+        self._path, self._origins = path, dict(origins)
         return self
 
     def __eq__(self, other: object) -> bool:

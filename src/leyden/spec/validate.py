@@ -37,7 +37,7 @@ def validate(document: Document, *, allow_imports: bool) -> tuple[Run | None, Lo
         if run is not None:
             return run, found + _broken_rules(run, copy, {path for path, _ in found})
         copy = deepcopy(copy)
-        if not _mended(copy, errors):
+        if not _mend(copy, errors):
             break
     return None, found
 
@@ -58,23 +58,22 @@ def _drop_nulls(document: Document, allow_imports: bool) -> None:
                 document.delete(path)
 
 
-def _mended(document: Document, errors: Located) -> bool:
-    """Mend what the errors say; False where that cannot be done or could shift the places of others."""
+def _mend(document: Document, errors: Located) -> int:
+    """Mend what has a plain repair, and say how much that was; the rest stays wrong."""
+    mended = 0
     for path, problem in errors:
-        if problem.rule == RULES["missing"] or not path or not document.has(written(path, document)):
-            if document.has(path[:-1]) and isinstance(document.get(path[:-1]), str) and problem.nearest:
-                document.set(path[:-1], problem.nearest, document.place(path[:-1]))  # a part's bare name
-                continue
-            return False
+        if not path or not document.has(path):
+            continue
         if problem.rule == UNKNOWN and problem.nearest:
             _rename(document, path, problem.nearest)
         elif problem.nearest:
             document.set(path, problem.nearest, document.place(path))
-        elif isinstance(path[-1], int):
-            return False
+        elif path[-1] in ("type", "@type") or isinstance(path[-1], int) or problem.rule == RULES["missing"]:
+            continue
         else:
             document.delete(path)
-    return True
+        mended += 1
+    return mended
 
 
 def _rename(document: Document, path: Path, name: str) -> None:
