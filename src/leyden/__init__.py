@@ -1,1 +1,31 @@
 """Leyden: one validated run file in, one trained model out, and nothing that the run did is ever lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .build import build as build
+    from .check import check as check
+    from .runs.scalars import read_scalars as read_scalars
+    from .spec import load as load
+    from .train import train as train
+
+#: public name -> module; looked up on first use, so that `leyden --help` imports nothing of them
+_NAMES = {
+    "build": "build",
+    "check": "check",
+    "load": "spec",
+    "read_scalars": "runs.scalars",
+    "train": "train",
+}
+
+__all__ = ["build", "check", "load", "read_scalars", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _NAMES:
+        raise AttributeError(f"module 'leyden' has no attribute '{name}'")
+    return getattr(import_module(f"leyden.{_NAMES[name]}"), name)

@@ -1,0 +1,172 @@
+"""The check of a run: everything that can be known to be wrong before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from leyden import spec
+from leyden.build import Datasets, datasets, plan_of
+from leyden.data.plan import Plan, arithmetic
+from leyden.schedules.schedule import Horizon
+from leyden.spec.errors import NOTHING, Place, Problem, RunFileError, UserError
+
+if TYPE_CHECKING:
+    from leyden.spec import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What a check found.
+
+    Args:
+        problems: What has to be mended, in the order of the file.
+        warnings: What works, but perhaps not as meant.
+        facts: What the run will do, by topic.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[str, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict[str, str])
+
+    def require(self, name: str) -> None:
+        """Raise a `RunFileError` with every problem, if there is one."""
+        if self.problems:
+            raise RunFileError(self.problems, name)
+
+
+def check(run: Run, deep: bool = False) -> Report:
+    """Every problem of a validated run with its data; imports no torch unless ``deep``.
+
+    Args:
+        run: From `leyden.load`, which has found everything that needs no data.
+        deep: Push one real batch through model, task, losses and metrics, too.
+    """
+    problems: list[Problem] = []
+    sets = _data(run, problems)
+    if sets is None:
+        return Report(problems=tuple(problems))
+    plan = _plan(run, sets, problems)
+    _task(run, sets, problems)
+    _monitors(run, sets, problems)
+    facts = {"data": _sizes(sets)}
+    if plan is not None:
+        facts["steps"] = arithmetic(plan, run.data.micro_batch_size, _devices(run), run.trainer.num_nodes)
+        _schedules(run, plan, problems)
+    if deep and not problems:
+        from leyden.deep_check import push_one_batch
+
+        found = push_one_batch(run)
+        facts |= found.facts
+        problems += [_problem(run, key, rule) for key, rule in found.problems]
+    return Report(problems=tuple(problems), warnings=tuple(_warnings(run, sets)), facts=facts)
+
+
+def _problem(run: Run, key: str, rule: str) -> Problem:
+    """A problem at a key of the run file, or at the nearest key above it that was written down."""
+    at = key
+    while at and run.origins.get(at, "default") == "default":
+        at = at.rpartition(".")[0]
+    file, _, line = run.origins.get(at, str(run.path)).rpartition(":")
+    place = Place(file, int(line)) if file and line.isdigit() else Place(run.origins.get(at, str(run.path)))
+    return Problem(place=place, key=key, rule=rule, value=NOTHING)
+
+
+def _data(run: Run, problems: list[Problem]) -> Datasets | None:
+    """The datasets, unless the data is wrong."""
+    for name in ("train", "val", "test"):
+        node = getattr(run.data, name)
+        if node is None:
+            continue
+        key = f"data.{name}"
+        problems += [_problem(run, key, rule) for rule in _told(lambda node=node: spec.build(node).check())]
+    if problems:
+        return None
+    found: list[Datasets] = []
+
+    def make() -> Sequence[str]:
+        found.append(datasets(run, run.seed))
+        return ()
+
+    problems += [_problem(run, "data", rule) for rule in _told(make)]
+    return found[0] if found else None
+
+
+def _told(ask: Callable[[], Iterable[str]]) -> list[str]:
+    """What a part says is wrong, whether it lists or raises it."""
+    try:
+        return list(ask())
+    except UserError as error:
+        return [str(error)]
+
+
+def _plan(run: Run, sets: Datasets, problems: list[Problem]) -> Plan | None:
+    sampler = spec.build(run.data.sampler)
+    try:
+        return plan_of(run, sampler.length(len(sets.train)))
+    except ValueError as error:
+        problems.append(_problem(run, "data", str(error)))
+        return None
+
+
+def _task(run: Run, sets: Datasets, problems: list[Problem]) -> None:
+    if run.task is None:
+        return
+    task = spec.build(run.task)
+    said: set[str] = set()
+    for name, dataset in sets.named().items():
+        new = [rule for rule in task.check(dataset.info()) if rule not in said]
+        said.update(new)
+        problems += [_problem(run, "task", f"{rule} (data.{name})") for rule in new]
+
+
+def _monitors(run: Run, sets: Datasets, problems: list[Problem]) -> None:
+    if sets.val is not None:
+        return
+    watched = {"checkpoint.monitor": run.checkpoint.monitor}
+    for number, node in enumerate(run.callbacks):
+        watched[f"callbacks.{number}.monitor"] = node.settings().get("monitor")
+    for key, monitor in watched.items():
+        if isinstance(monitor, str) and monitor.startswith("val/"):
+            rule = f"`{monitor}` is never measured, since there is no validation data; set data.val or data.split"
+            problems.append(_problem(run, key, rule))
+
+
+def _schedules(run: Run, plan: Plan, problems: list[Problem]) -> None:
+    horizon = Horizon(steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
+    named: dict[str, Any] = {f"schedules.{name}": node for name, node in run.schedules.items()}
+    named |= {f"loss.{n}.weight": t.weight for n, t in run.loss.items() if not isinstance(t.weight, float)}
+    for key, node in named.items():
+        problems += [_problem(run, key, rule) for rule in spec.build(node).check(horizon)]
+
+
+def _sizes(sets: Datasets) -> str:
+    sizes = ", ".join(f"{len(dataset)} {name}" for name, dataset in sets.named().items())
+    info = sets.train.info()
+    fields = ", ".join(f"{n} {f.dtype}{list(f.shape)}" for n, f in info.fields.items())
+    classes = f"; {len(info.classes)} classes" if info.classes else ""
+    return f"{sizes} samples; {fields}{classes}"
+
+
+def _devices(run: Run) -> int:
+    """Devices of one node, as far as the run file says; `auto` is at least one."""
+    devices = run.trainer.devices
+    return len(devices) if isinstance(devices, list) else devices if isinstance(devices, int) and devices > 0 else 1
+
+
+def _warnings(run: Run, sets: Datasets) -> list[str]:
+    found: list[str] = []
+    if sets.val is None:
+        found.append("there is no validation data: nothing tells whether the model learns more than its samples")
+    if run.data.sampler.type in ("balanced", "weighted"):
+        weighted = [n for n, term in run.loss.items() if term.settings().get("class_weight") is not None]
+        found += [
+            f"classes are balanced twice, by data.sampler and by loss.{name}.class_weight; one of them is enough"
+            for name in weighted
+        ]
+    counts = sets.train.info().class_counts
+    if counts and min(counts) == 0:
+        empty = [str(number) for number, count in enumerate(counts) if count == 0]
+        found.append(f"no training sample has class {', '.join(empty)}")
+    return found

@@ -1,0 +1,180 @@
+"""The main path of Leyden: load, check, place, build, fit, record."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leyden.build import build, datasets
+from leyden.check import Report, check
+from leyden.runs.begin import begin
+from leyden.runs.folder import RunFolder
+from leyden.runs.place import place
+from leyden.runs.results import Row, Spread, spreads
+from leyden.spec import Run, UserError, load
+
+if TYPE_CHECKING:
+    from leyden.backends.outcome import Outcome
+
+#: where the processes that rank 0 starts find the run; rank 0 has resolved it once, for all
+FOLDER, REPEAT = "LEYDEN_RUN_FOLDER", "LEYDEN_REPEAT"
+
+Announce = Callable[[RunFolder, Report], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a run ended.
+
+    Args:
+        folder: Where everything is.
+        rows: One row a repeat.
+        exit_code: 0 done, 75 preempted and resumable, 130 interrupted.
+        already_done: Whether the run was finished before, so that nothing was left to do.
+    """
+
+    folder: RunFolder
+    rows: Sequence[Row]
+    exit_code: int = 0
+    already_done: bool = False
+
+    @property
+    def metrics(self) -> dict[str, Spread]:
+        """Mean and standard deviation of every metric over the repeats that came to their end."""
+        return spreads(self.rows)
+
+
+def train(
+    run: Run | str | os.PathLike[str],
+    *overrides: str,
+    fresh: bool = False,
+    allow_imports: bool = False,
+    announce: Announce = lambda folder, report: None,
+) -> Result:
+    """Train, or go on where an earlier process of the same run stopped.
+
+    Args:
+        run: A run file's path, or a validated run.
+        overrides: Words such as ``optimizer.lr=1e-3``, for a run given by its path.
+        fresh: Begin anew, beside what is there.
+        allow_imports: Whether the run file may name code of the user's.
+        announce: Called once with the folder and the check's report, before training begins.
+
+    Raises:
+        RunFileError: the run file is wrong; every problem is in it.
+        DataError: the data is.
+    """
+    if _rank() != 0:
+        return _take_part(run, overrides, fresh, allow_imports)
+    run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
+    folder = place(run, fresh=fresh)
+    if folder.status == "finished":
+        return Result(folder=folder, rows=folder.rows(), already_done=True)
+    report = check(run)
+    report.require(str(run.path))
+    with folder.lock:
+        sets = datasets(run, run.seed).named()
+        begin(folder, run, {name: dataset.fingerprint() for name, dataset in sets.items()})
+        announce(folder, report)
+        code = 0
+        for repeat in range(run.repeats):
+            if any(row.repeat == repeat and row.is_done for row in folder.rows()):
+                continue
+            if code := _one(run, repeat, folder):
+                break
+        _draw(folder)
+    return Result(folder=folder, rows=folder.rows(), exit_code=code)
+
+
+def _one(run: Run, repeat: int, folder: RunFolder) -> int:
+    """Train one repeat and record how it went; the exit code it asks for."""
+    os.environ[FOLDER], os.environ[REPEAT] = str(folder.path.absolute()), str(repeat)
+    with _logging_to(folder.logs(repeat) / "log.txt"):
+        try:
+            outcome = _fit(run, repeat, folder)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            folder.record(Row(repeat=repeat, seed=run.seed + repeat, status="failed", reason=reason))
+            logging.getLogger("leyden").exception("repeat %d failed", repeat)
+            raise
+    folder.record(
+        Row(
+            repeat=repeat,
+            seed=run.seed + repeat,
+            status=outcome.status,
+            steps=outcome.steps,
+            epochs=outcome.epochs,
+            metrics=outcome.metrics,
+            best=None if outcome.best is None else vars(outcome.best),
+            seconds=outcome.seconds,
+            weights_sha256=outcome.weights_sha256,
+            reason=outcome.reason,
+        )
+    )
+    return outcome.exit_code
+
+
+def _fit(run: Run, repeat: int, folder: RunFolder) -> Outcome:
+    parts = build(run, repeat)
+    from leyden.backends.torch.fit import fit
+
+    return fit(parts, folder)
+
+
+def _take_part(
+    run: Run | str | os.PathLike[str], overrides: Sequence[str], fresh: bool, allow_imports: bool
+) -> Result:
+    """What every process but that of rank 0 does: the same fit; folder and results are rank 0's to write."""
+    if FOLDER in os.environ:
+        folder = RunFolder(Path(os.environ[FOLDER]))
+        run = load(folder.resolved, allow_imports=allow_imports, environ={})
+        return Result(folder=folder, rows=(), exit_code=_fit(run, int(os.environ[REPEAT]), folder).exit_code)
+    if fresh:
+        raise UserError("--fresh cannot be agreed on by processes that another program starts; set folder.group instead")
+    run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
+    folder = place(run)
+    done = {row.repeat for row in folder.rows() if row.is_done}
+    code = 0
+    for repeat in sorted(set(range(run.repeats)) - done):
+        if code := _fit(run, repeat, folder).exit_code:
+            break
+    return Result(folder=folder, rows=(), exit_code=code)
+
+
+def _rank() -> int:
+    """The global rank, as whoever started this process says."""
+    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
+    return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()), 0)
+
+
+@contextmanager
+def _logging_to(file: Path) -> Generator[None]:
+    """What Leyden logs meanwhile goes into ``file``, too."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("leyden")
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _draw(folder: RunFolder) -> None:
+    """The picture of the learning curves; a picture that cannot be drawn costs no results."""
+    try:
+        from leyden.reports.curves import draw
+
+        draw(folder)
+    except Exception as error:
+        logging.getLogger("leyden").warning("no picture of the curves: %s: %s", type(error).__name__, error)
