@@ -159,7 +159,7 @@ def _read(file: Path) -> list[Entry]:
 
 
 def _free_name(step: int, taken: set[str]) -> str:
-    """A name that no entry has: until the next index is on disk, its files may be all there is to go on from."""
+    """A name that no entry has: until the next index is on disk, its files may be all that there is."""
     name, number = f"step={step}.ckpt", 1
     while name in taken:
         number += 1

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from leyden.runs import atomic
 from leyden.trackers.tracker import Tracker, tracker
 
 
@@ -40,7 +39,7 @@ class Csv(Tracker):
         if self._file.exists():
             self._keep(int(state.get("rows", 0)))
         else:
-            atomic.write_text(self._file, _line(["step"]))
+            _swap(self._file, _line(["step"]))
         self._append_from_here()
 
     def log(self, step: int, values: Mapping[str, float], /) -> None:
@@ -68,7 +67,7 @@ class Csv(Tracker):
         kept = lines[: rows + 1] or [_line(["step"])]
         self._rows = len(kept) - 1
         if len(kept) < len(lines) or self._file.stat().st_size != sum(len(line.encode()) for line in lines):
-            atomic.write_text(self._file, "".join(kept))
+            _swap(self._file, "".join(kept))
 
     def _write_row(self) -> None:
         if not self._row:
@@ -87,7 +86,7 @@ class Csv(Tracker):
         self._columns += new
         _, *rows = _whole_lines(self._file)
         wider = [row.removesuffix("\n") + "," * len(new) + "\n" for row in rows]
-        atomic.write_text(self._file, _line(["step", *self._columns]) + "".join(wider))
+        _swap(self._file, _line(["step", *self._columns]) + "".join(wider))
         self._append_from_here()
 
     def _append_from_here(self) -> None:
@@ -95,9 +94,17 @@ class Csv(Tracker):
 
 
 def _whole_lines(file: Path) -> list[str]:
-    return [
-        line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")
-    ]
+    return [f"{line}\n" for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def _swap(file: Path, text: str) -> None:
+    """Replace a file; whenever the process is killed, the old one or the new one is there."""
+    temporary = file.with_suffix(".tmp")
+    with temporary.open("wb") as new:
+        new.write(text.encode())
+        new.flush()
+        os.fsync(new.fileno())
+    os.replace(temporary, file)
 
 
 def _line(cells: Sequence[str]) -> str:
