@@ -41,8 +41,11 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
             RECIPES / name, folder, ignore=shutil.ignore_patterns("runs", "*.csv", "*.npz", "pictures")
         )
         if (folder / "prepare.py").exists():
-            words = [str(pretend_fashion_mnist(tmp_path))] if name == "fashion_mnist" else []
-            subprocess.run([sys.executable, "prepare.py", *words], cwd=folder, check=True)
+            subprocess.run([sys.executable, "prepare.py"], cwd=folder, check=True)
+        if name == "fashion_mnist":
+            pretend_fashion_mnist(tmp_path)
+            for part in ("TRAIN", "TEST"):
+                monkeypatch.setenv(f"LEYDEN__DATA__{part}__PATH", str(tmp_path))
         monkeypatch.chdir(folder)
         return folder / "run.yaml"
 
