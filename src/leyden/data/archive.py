@@ -29,7 +29,8 @@ def read_arrays(path: Path, *, memory_map: bool = False) -> dict[str, np.ndarray
     require_file(path)
     try:
         if path.suffix == ".npy":
-            return {"": np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)}
+            array = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
+            return {"": np.asarray(array)}
         if path.suffix == ".npz":
             return _mapped_npz(path) if memory_map else _read_npz(path)
         return _read_safetensors(path)
@@ -68,7 +69,7 @@ def _mapped_npz(path: Path) -> dict[str, np.ndarray]:
             if dtype.hasobject:
                 raise ValueError("Object arrays")
             order = "F" if fortran else "C"
-            arrays[name] = np.memmap(path, dtype, "r", raw.tell(), shape, order)
+            arrays[name] = np.asarray(np.memmap(path, dtype, "r", raw.tell(), shape, order))
     return arrays
 
 
