@@ -83,5 +83,5 @@ def clamp_(stored: Tensor, box: p.Box, log: bool) -> None:
     low = logarithm(box.min) if log and box.min is not None else box.min
     high = logarithm(box.max) if log and box.max is not None else box.max
     if low is not None or high is not None:
-        with torch.no_grad():
-            stored.clamp_(low, high)
+        # `data`, so that a second forward does not void what the first one saved for its backward
+        stored.data.clamp_(low, high)

@@ -1,0 +1,1 @@
+"""Every kind of layer on PyTorch, one family a file."""

@@ -1,0 +1,60 @@
+"""Layers without memory, and the leaky average."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..layer import Layer, Now, State, Step
+
+
+class Readout(Layer):
+    """y = g(phi + phi_offset, bias_current)."""
+
+    memoryless = True
+
+    def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
+        bias = self.get_parameter("bias_current")
+        return bias.amin(), bias.amax()
+
+    def step(self, phi: Tensor, state: State, now: Now) -> Step:
+        p = now.parameters(phi)
+        phi = phi + p["phi_offset"]
+        g = now.noise("g", now.source(phi, p["bias_current"].expand_as(phi)))
+        return Step((now.noise("s", g),), phi, g)
+
+
+class Linear(Layer):
+    """y = phi."""
+
+    memoryless = True
+
+    def step(self, phi: Tensor, state: State, now: Now) -> Step:
+        return Step((now.noise("s", phi),), phi)
+
+
+class ScalingLayer(Layer):
+    """y = scale_factor phi."""
+
+    memoryless = True
+
+    def step(self, phi: Tensor, state: State, now: Now) -> Step:
+        return Step((now.noise("s", phi * now.parameters(phi)["scale_factor"]),), phi)
+
+
+class Softmax(Layer):
+    """y = softmax(beta phi) over the nodes."""
+
+    memoryless = True
+
+    def step(self, phi: Tensor, state: State, now: Now) -> Step:
+        return Step((now.noise("s", torch.softmax(now.parameters(phi)["beta"] * phi, -1)),), phi)
+
+
+class Synapse(Layer):
+    """y' = alpha y + (1 - alpha) phi."""
+
+    def step(self, phi: Tensor, state: State, now: Now) -> Step:
+        (y,) = state
+        alpha = now.parameters(y)["alpha"]
+        return Step((now.noise("s", alpha * y + (1.0 - alpha) * phi),), phi)

@@ -1,0 +1,168 @@
+"""The contract of layers on PyTorch: parameters, and one step of their equation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ..layers import Layer as Spec
+from ..layers import LayerParams
+from .edges import Edge
+from .noise import Disturbance, Levels
+from .parameters import clamp_, stored, values
+from .sources import Source
+
+#: tensors of shape (batch, nodes); the first is what other layers see
+State = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Birth:
+    """What a layer is made from.
+
+    Args:
+        spec: Its description.
+        generator: Of all draws.
+        dt: Time step of the circuit.
+        fan_outs: Connections that leave each node, shape (nodes,).
+        compat: Quirks of the original that the circuit asks for.
+    """
+
+    spec: Spec
+    generator: Generator
+    dt: float
+    fan_outs: Tensor
+    compat: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """What holds for a layer during one forward.
+
+    Args:
+        dt: Time step, a scalar tensor.
+        values: Parameters as the equations use them, each (nodes,).
+        source: The layer's source function.
+        noise: What disturbs the layer.
+    """
+
+    dt: Tensor
+    values: Mapping[str, Tensor]
+    source: Source
+    noise: Disturbance
+
+    def parameters(self, like: Tensor) -> Mapping[str, Tensor]:
+        """The parameters of one step: as they are, or each disturbed from its clean value, shape of ``like``."""
+        keys = self.noise.levels.keys & self.values.keys()
+        if not keys:
+            return self.values
+        return {k: self.noise(k, v.expand_as(like)) if k in keys else v for k, v in self.values.items()}
+
+
+class Step(NamedTuple):
+    """One step: the new state, the flux that the source function saw and what it gave, where there is one."""
+
+    state: State
+    phi: Tensor | None = None
+    g: Tensor | None = None
+
+
+class Rolled(NamedTuple):
+    """A whole sequence: outputs (batch, time + 1, nodes), the final states, and flux and g (batch, time, nodes)."""
+
+    history: Tensor
+    state: State
+    loop: tuple[Tensor, ...] = ()
+    phi: Tensor | None = None
+    g: Tensor | None = None
+
+
+class Connectivity(nn.Module):
+    """The weights of a self connection under the name that the original's files have for them."""
+
+    def __init__(self, weight: nn.Parameter) -> None:
+        super().__init__()
+        self.weight = weight
+
+
+class Layer(nn.Module):
+    """One layer. A kind says what one step is; whole sequences follow from it.
+
+    Args:
+        birth: What it is made from.
+    """
+
+    hidden: ClassVar[tuple[str, ...]] = ()  # names of the states behind the first
+    memoryless: ClassVar[bool] = False  # the output is a function of the flux alone
+
+    def __init__(self, birth: Birth) -> None:
+        super().__init__()
+        self.layer_id = birth.spec.layer_id
+        self.params: LayerParams = birth.spec.params
+        self.levels = Levels(birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels())
+        self._obey_settings = "learnable" not in birth.compat
+        for name, rule in self.params.rules().items():
+            distribution = self.params.parameter(name).distribution
+            first = values(distribution, self.params.dim, birth.generator, birth.fan_outs)
+            self.register_parameter(self.stored_name(name), nn.Parameter(stored(first, rule.log)))
+        self.clamp_()
+
+    def stored_name(self, name: str) -> str:
+        """The name of a parameter in state dictionaries."""
+        return f"log_{name}" if self.params.rules()[name].log else name
+
+    def settle_learnable(self) -> None:
+        """Decide for each parameter whether it is trained; called once, when all of them are there."""
+        wanted = self.params.learnable_params
+        for name, parameter in self.named_parameters(remove_duplicate=False):
+            plain = name.removeprefix("log_")
+            said = getattr(getattr(self.params, plain, None), "learnable", None) if self._obey_settings else None
+            default = parameter.requires_grad if said is None else said
+            parameter.requires_grad_(wanted.get(name, wanted.get(plain, default)))
+
+    def values(self) -> dict[str, Tensor]:
+        """The parameters as the equations use them, each (nodes,)."""
+        found: dict[str, Tensor] = {}
+        for name, rule in self.params.rules().items():
+            parameter = self.get_parameter(self.stored_name(name))
+            found[name] = torch.exp(parameter) if rule.log else parameter
+        return found
+
+    def set_value(self, name: str, value: Tensor | float) -> None:
+        """Give a parameter a value in the units of the equations, whatever way it is stored."""
+        with torch.no_grad():
+            target = self.get_parameter(self.stored_name(name))
+            target.copy_(stored(torch.as_tensor(value, dtype=target.dtype), self.params.rules()[name].log))
+
+    def clamp_(self) -> None:
+        """Bring every parameter back into its box."""
+        for name, rule in self.params.rules().items():
+            clamp_(self.get_parameter(self.stored_name(name)), self.params.box(name), rule.log)
+
+    def start(self, output: Tensor) -> State:
+        """The whole state that goes with an output (batch, nodes)."""
+        return (output, *(torch.zeros_like(output) for _ in self.hidden))
+
+    def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Smallest and largest current that the source function met during a history, None without one."""
+        return None
+
+    def step(self, phi: Tensor, state: State, now: Now) -> Step:
+        """One time step under flux ``phi`` (batch, nodes); memoryless kinds take (batch, time, nodes) as well."""
+        raise NotImplementedError
+
+    def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
+        """A whole sequence at once, where there is a way that beats stepping; None where there is not.
+
+        Args:
+            phi: External flux, (batch, time, nodes).
+            state: Before the first step.
+            loop: The self connection.
+            now: What holds during this forward.
+        """
+        return None
+

@@ -1,0 +1,35 @@
+"""Snaps weights to the levels of a codebook."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+
+
+def snap(weights: Tensor, codebook: Tensor) -> Tensor:
+    """Each weight as its nearest level; the lower one where two are equally near.
+
+    Args:
+        weights: Of any shape.
+        codebook: Levels, ascending, at least one.
+    """
+    if codebook.numel() == 1:
+        return codebook.expand_as(weights).clone()
+    middles = (codebook[1:] + codebook[:-1]) / 2
+    return codebook[torch.bucketize(weights, middles)]
+
+
+def snap_randomly(weights: Tensor, codebook: Tensor, generator: Generator | None = None) -> Tensor:
+    """Each weight as one of its two neighbouring levels, the upper one with probability (x - lower)/(upper - lower)."""
+    if codebook.numel() == 1:
+        return codebook.expand_as(weights).clone()
+    inside = weights.clamp(codebook[0], codebook[-1])
+    upper = torch.bucketize(inside, codebook).clamp(1, codebook.numel() - 1)
+    low, high = codebook[upper - 1], codebook[upper]
+    draw = torch.rand(weights.shape, dtype=weights.dtype, device=weights.device, generator=generator)
+    return torch.where(draw < (inside - low) / (high - low), high, low)
+
+
+def straight_through(weights: Tensor, snapped: Tensor) -> Tensor:
+    """The value of ``snapped`` with the gradient of ``weights`` (Bengio et al. 2013)."""
+    return weights + (snapped - weights).detach()

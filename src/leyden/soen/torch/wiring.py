@@ -1,0 +1,67 @@
+"""From a connection's description and tensors to what it does during one forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor, nn
+
+from ..connections import Connection, Nocc, Wicc
+from .edges import Edge, Fixed, NoccEdge, WiccEdge
+from .noise import Disturbance
+from .rates import Rates
+from .sources import source
+
+
+class Tensors(nn.Module):
+    """Named buffers that are saved and moved with a network.
+
+    Args:
+        tensors: By name.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        for name, tensor in tensors.items():
+            self.register_buffer(name, tensor)
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self.get_buffer(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._buffers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._buffers)
+
+
+def edge(
+    connection: Connection,
+    weight: Tensor,
+    mask: Tensor,
+    dt: Tensor,
+    rates: Rates | None,
+    disturbance: Disturbance,
+    *,
+    as_fixed: bool = False,
+) -> Edge:
+    """What a connection does.
+
+    Args:
+        connection: Its description.
+        weight: (to, from), masked and quantised.
+        mask: Which weights exist.
+        dt: Time step.
+        rates: The rate table, where a circuit needs one.
+        disturbance: Noise on the weights.
+        as_fixed: Whether to leave the multiplier circuits out.
+    """
+    disturbed = (lambda w: disturbance("j", w) * mask) if disturbance.levels.keys else None
+    settings = connection.params.connection_params
+    if settings is None or as_fixed:
+        return Fixed(weight, disturbed)
+    g = source(settings.source_func, rates)
+    if isinstance(settings, Wicc):
+        return WiccEdge(settings, weight, mask, dt, g, disturbed)
+    assert isinstance(settings, Nocc)
+    return NoccEdge(settings, weight, mask, dt, g, disturbed)
