@@ -41,6 +41,12 @@ class Net(nn.Module):
         return self.layers(x)
 
 
+class Decoded(ToyDataset):
+    """Blobs that pretend to need decoding, so that worker processes make the batches."""
+
+    in_memory = False
+
+
 class Lines(Tracker):
     """One JSON line a record; goes on from a byte offset."""
 
@@ -98,6 +104,7 @@ def toy_parts(
     terms: Mapping[str, Any] | None = None,
     callbacks: list[Any] | None = None,
     trackers: list[Any] | None = None,
+    source: type[ToyDataset] = ToyDataset,
     samples: int = SAMPLES,
     seed: int = 7,
     **settings: Any,
@@ -120,7 +127,7 @@ def toy_parts(
         run=run,
         repeat=0,
         seed=seed,
-        train=Dataset(ToyDataset(samples=samples)),
+        train=Dataset(source(samples=samples)),
         val=Dataset(ToyDataset(samples=31, draw=1)),
         test=Dataset(ToyDataset(samples=31, draw=2)),
         info=ToyDataset(samples=samples).info(),

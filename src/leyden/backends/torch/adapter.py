@@ -52,9 +52,12 @@ class TrackerLogger(Logger):
         return ""
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Hand numbers on, with the optimizer step as their step."""
+        """Hand numbers on, at the optimizer steps that are done; Lightning counts from 0."""
         values = {name: float(value) for name, value in metrics.items() if name != "epoch"}
-        self.session.record(self.session.step if step is None else step, values)
+        self.session.note(self.session.step, values)
+        for tracker in self.session.trackers:
+            if not isinstance(tracker, LoggerTracker):  # the trainer has that one already
+                tracker.log(self.session.step, values)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Nothing: the resolved run is in the run folder."""

@@ -46,7 +46,7 @@ class Average(NoAverage):
         """Take in the weights after ``step`` optimizer steps."""
         if step % self.every == 0:
             with torch.no_grad():
-                torch._foreach_lerp_(self.average, self.weights, 1 - self.decay)  # pyright: ignore[reportPrivateUsage]
+                torch._foreach_lerp_(self.average, self.weights, 1 - self.decay)
 
     @contextmanager
     def swapped(self) -> Iterator[None]:

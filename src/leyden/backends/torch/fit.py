@@ -52,8 +52,7 @@ def fit(parts: Parts, folder: RunFolder) -> Outcome:
             raise
         finally:
             session.call("on_fit_end", error)
-            for tracker in session.trackers:
-                tracker.close()
+            keeper.close()
         return _outcome(keeper, trainer)
 
 
@@ -115,7 +114,7 @@ def _trainer(parts: Parts, keeper: Keeper, *, own_module: bool) -> Trainer:
         parts.run,
         keeper.logs,
         [*theirs, Carrier(keeper)],
-        [TrackerLogger(keeper.session)],
+        [*(t for t in parts.trackers if isinstance(t, Logger)), TrackerLogger(keeper.session)],
         own_module=own_module,
     )
 

@@ -55,17 +55,17 @@ class Gradients:
         self._agree_on_presence()
         tensors = [*self.present(), *self.buffers]
         if self.buffers:
-            torch._foreach_div_(self.buffers, self.place.world)  # pyright: ignore[reportPrivateUsage]
+            torch._foreach_div_(self.buffers, self.place.world)
         for bucket in _buckets(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
             self.place.sum_over_ranks([flat])
             sums = flat.split([tensor.numel() for tensor in bucket])
-            torch._foreach_copy_(bucket, [s.view_as(t) for s, t in zip(sums, bucket, strict=True)])  # pyright: ignore[reportPrivateUsage]
+            torch._foreach_copy_(bucket, [s.view_as(t) for s, t in zip(sums, bucket, strict=True)])
 
     def norm(self, gradients: Sequence[Tensor]) -> Tensor:
         """The global 2-norm, a scalar on the device; not finite where any gradient is not."""
         if self.uniform:
-            norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateUsage]
+            norms = torch._foreach_norm(gradients)
             return torch.linalg.vector_norm(torch.stack(norms))
         return nn.utils.get_total_norm(gradients)
 
@@ -73,10 +73,10 @@ class Gradients:
         """Scale down to the largest norm (as ``torch.nn.utils.clip_grad_norm_`` does), or clamp to the largest value."""
         if self.clip_norm is not None:
             scale = torch.clamp(self.clip_norm / (norm + 1e-6), max=1.0)
-            torch._foreach_mul_(gradients, scale)  # pyright: ignore[reportPrivateUsage, reportCallIssue, reportArgumentType]
+            torch._foreach_mul_(gradients, scale)  # pyright: ignore[reportCallIssue, reportArgumentType]
         elif self.clip_value is not None:
-            torch._foreach_clamp_min_(gradients, -self.clip_value)  # pyright: ignore[reportPrivateUsage]
-            torch._foreach_clamp_max_(gradients, self.clip_value)  # pyright: ignore[reportPrivateUsage]
+            torch._foreach_clamp_min_(gradients, -self.clip_value)
+            torch._foreach_clamp_max_(gradients, self.clip_value)
 
     def _agree_on_presence(self) -> None:
         """A parameter that took part on any rank has a gradient on all; one that took part nowhere has none anywhere."""

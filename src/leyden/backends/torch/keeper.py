@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from leyden.backends.parts import Parts
+from leyden.trackers.tracker import Tracker
 
 from . import lightning_private as private
 from .content import FORMAT, plain, plain_settings
@@ -45,6 +46,7 @@ class Keeper:
         self.logs = logs
         self.loaded: Mapping[str, Any] = {}
         self.place = Place()
+        self.opened: list[Tracker] = []
         self.saved_at = -1  # step of the newest checkpoint
         self.seen = 0  # step of the border before
         self.candidate = False  # whether a validation since then gave a value worth keeping
@@ -66,6 +68,12 @@ class Keeper:
         states: Mapping[str, Any] = self.loaded.get("trackers", {})
         for name, tracker in zip(names(self.session.trackers), self.session.trackers, strict=True):
             tracker.open(self.logs, self.parts.run.tree(), states.get(name, {}))
+            self.opened.append(tracker)
+
+    def close(self) -> None:
+        """Close the trackers; nothing is measured any more."""
+        for tracker in self.opened:
+            tracker.close()
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.session.restore(state["session"])

@@ -11,13 +11,14 @@ from typing import Any, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.overrides.distributed import (
-    _sync_module_states as send_module_states,  # pyright: ignore[reportPrivateUsage]
-)
+from lightning.pytorch.loops import _FitLoop
+from lightning.pytorch.overrides.distributed import _sync_module_states
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.trainer import call
 from lightning.pytorch.utilities.model_helpers import is_overridden
+
+FitLoop = _FitLoop
 
 #: hooks of one training batch; a callback that overrides one makes the loop call all of them for every window
 BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end")
@@ -69,7 +70,7 @@ class Replicas(DDPStrategy):
     """DDP's processes and groups without its wrapper: the step reduces gradients itself, after a vote."""
 
     def _setup_model(self, model: Any) -> Any:
-        send_module_states(model)  # rank 0's weights and buffers
+        _sync_module_states(model)  # rank 0's weights and buffers
         return model
 
     def _register_ddp_hooks(self) -> None:
@@ -98,17 +99,17 @@ def watches_nothing(trainer: Trainer) -> bool:
 
 def callback_hooks(trainer: Trainer, name: str, *args: Any, monitoring: bool | None = None) -> None:
     """Call a hook of every callback; ``monitoring`` picks those that watch a metric, or the others."""
-    call._call_callback_hooks(trainer, name, *args, monitoring_callbacks=monitoring)  # pyright: ignore[reportPrivateUsage]
+    call._call_callback_hooks(trainer, name, *args, monitoring_callbacks=monitoring)
 
 
 def module_hook(trainer: Trainer, name: str, *args: Any) -> Any:
     """Call a hook of the module."""
-    return call._call_lightning_module_hook(trainer, name, *args)  # pyright: ignore[reportPrivateUsage]
+    return call._call_lightning_module_hook(trainer, name, *args)
 
 
 def strategy_hook(trainer: Trainer, name: str, *args: Any, **kwargs: Any) -> Any:
     """Call a hook of the strategy."""
-    return call._call_strategy_hook(trainer, name, *args, **kwargs)  # pyright: ignore[reportPrivateUsage]
+    return call._call_strategy_hook(trainer, name, *args, **kwargs)
 
 
 def hooks(trainer: Trainer, name: str, *args: Any) -> Any:
@@ -178,11 +179,13 @@ def batch_started(trainer: Trainer, batch: Any) -> None:
     cast(Any, trainer)._logger_connector.on_batch_start(batch)
 
 
-def batch_ended(trainer: Trainer) -> None:
-    """Tell the logger connector that a batch is over, and let it hand values to the loggers."""
-    connector = cast(Any, trainer)._logger_connector
+def batch_ended(loop: Any, step: int) -> None:
+    """Tell the logger connector that a batch is over, and let it hand values to the loggers every so many steps."""
+    connector = loop.trainer._logger_connector
     connector.on_batch_end()
+    loop.epoch_loop._batches_that_stepped = step - 1  # Lightning counts a step only after it was logged
     connector.update_train_step_metrics()
+    loop.epoch_loop._batches_that_stepped = step
 
 
 def epoch_ended(trainer: Trainer) -> None:

@@ -134,7 +134,7 @@ class Loop(private.FitLoop):
         if self.watched:
             self._place()
             private.hooks(self.trainer, "on_train_batch_end", output, window, index)
-            private.batch_ended(self.trainer)
+            private.batch_ended(self, position.step)
         for callback in session.per_window:
             callback.on_step_end(session)
 

@@ -27,7 +27,7 @@ class Tally:
         """Add one batch's ``pieces`` (scalars or 1-d tensors on the device) and host ``numbers``."""
         if not self.views:
             self._lay_out(pieces, numbers)
-        torch._foreach_add_(self.views, list(pieces))  # pyright: ignore[reportPrivateUsage]
+        torch._foreach_add_(self.views, list(pieces))
         for index, number in enumerate(numbers):
             self.numbers[index] += number
 

@@ -138,6 +138,12 @@ def make_trainer(
     return trainer
 
 
+#: warnings of Lightning that do not hold in our loop, or that only its authors can mend
+NOT_SO = (
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    r"The number of training batches \(\d+\) is smaller than the logging interval",  # epochs' ends log, too
+)
+
 #: what the plan decides, or does without
 FIXED: dict[str, Any] = {
     "max_epochs": -1,
@@ -175,7 +181,8 @@ def _strategy(run: Run, own_module: bool) -> Any:
 
 def quiet() -> None:
     """Lightning's tips and device lists are not the run's, nor what torch tells Lightning's authors; its warnings stay."""
-    warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated")
+    for message in NOT_SO:
+        warnings.filterwarnings("ignore", message=message)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(f"{name}.utilities.rank_zero").setLevel(logging.WARNING)
         logging.getLogger(name).setLevel(logging.WARNING)
