@@ -11,7 +11,7 @@ model = Kind("model")
 
 @dataclass(frozen=True, kw_only=True)
 class Interface:
-    """What the data gives a model and what the task wants of it. Handed to every model part as its first argument."""
+    """What the data gives a model and what the task wants of it: every model part's first argument."""
 
     input_shape: tuple[int, ...]  # one sample's, without the batch
     input_dtype: str  # numpy's name, e.g. "float32", "int64"
@@ -19,7 +19,7 @@ class Interface:
 
 
 class Model:
-    """Annotation for signatures that take any model part; parts are functions that return a ``torch.nn.Module``."""
+    """Annotation for signatures that take any model part: a function that gives a ``torch.nn.Module``."""
 
 
 model.contract(Model)
