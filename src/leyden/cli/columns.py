@@ -68,3 +68,16 @@ WRITERS: dict[str, Callable[[Path, Columns, Sequence[str]], None]] = {
     ".npz": write_npz,
     ".parquet": write_parquet,
 }
+
+
+def writer_for(path: Path) -> Callable[[Path, Columns, Sequence[str]], None]:
+    """What writes a file of this ending.
+
+    Raises:
+        UserError: Nothing does; with the endings that there are.
+    """
+    from leyden.spec.errors import UserError
+
+    if path.suffix not in WRITERS:
+        raise UserError(f"{path}: the ending says the format, and must be one of {', '.join(WRITERS)}")
+    return WRITERS[path.suffix]

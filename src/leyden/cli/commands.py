@@ -7,7 +7,7 @@ TABLE: dict[str, dict[str, str]] = {
     "Train": {
         "new": "copy a tested recipe into a folder and start from there",
         "check": "every problem of a run file and its data, before anything is built",
-        "train": "train; after an interruption the same command goes on where it stopped",
+        "train": "train; after an interruption the same command goes on",
     },
     "Look at what came out": {
         "ls": "runs and their results in a table",

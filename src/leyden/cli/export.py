@@ -19,20 +19,38 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from leyden.cli import run_folder
+from leyden.cli import trained
 
 FORMATS = ("onnx", "torch.export", "torchscript", "safetensors")
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
-    run_folder.arguments(parser)
-    parser.add_argument("--format", choices=FORMATS, required=True, help="see above")
+    trained.arguments(parser)
+    parser.add_argument("--format", choices=FORMATS, required=True, metavar="FORMAT", help="one of the above")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="where to write [model.* in the run folder]"
+        "--weights", choices=("raw", "ema"), help="trained weights, or their moving average [as evaluated]"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="where to write [in the run folder]"
     )
 
 
 def run(args: Namespace) -> int:
     """Export, compare, and say where it is."""
-    raise NotImplementedError
+    subject = trained.trained(args)
+    from leyden.backends.torch.export.exportable import exportable_run
+    from leyden.backends.torch.export.writing import FORMATS, write
+
+    thing = exportable_run(subject.parts(), subject.checkpoint, args.weights)
+    path = args.output or subject.folder.path / "export" / f"{subject.run.name}{FORMATS[args.format].suffix}"
+    parity = write(thing, args.format, path)
+    inputs = ", ".join(f"{name} {[*tensor.shape[1:]]}" for name, tensor in thing.samples.items())
+    sizes = ", ".join(map(str, parity.batch_sizes))
+    print(f"{path}: {path.stat().st_size:,} bytes, from {subject.checkpoint}")
+    print(f"takes {inputs} a sample, batches of any size")
+    print(
+        f"differs from the model by at most {parity.difference:.2g} where outputs reach {parity.scale:.3g} "
+        f"(real samples, batches of {sizes})"
+    )
+    return 0

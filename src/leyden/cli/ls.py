@@ -3,13 +3,19 @@
 Examples:
   leyden ls                            everything under ./runs
   leyden ls runs/project_default
-  leyden ls --checkpoints RUN_FOLDER   what one run kept
+  leyden ls RUN_FOLDER --checkpoints   what one run kept
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leyden.cli import terminal
+
+if TYPE_CHECKING:
+    from leyden.runs.table import Listed
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -17,11 +23,76 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "root", metavar="ROOT", nargs="?", type=Path, default=Path("runs"), help="where to look [runs]"
     )
-    parser.add_argument(
-        "--checkpoints", action="store_true", help="list the checkpoints of the run folder ROOT"
-    )
+    parser.add_argument("--checkpoints", action="store_true", help="list the checkpoints of the runs")
 
 
 def run(args: Namespace) -> int:
     """Print the table."""
-    raise NotImplementedError
+    from leyden.runs.table import runs_under
+    from leyden.spec import UserError
+
+    if not args.root.is_dir():
+        raise UserError(
+            f"{args.root}: no such folder; runs are written under `folder.root`, which is runs by default"
+        )
+    runs = runs_under(args.root)
+    if not runs:
+        print(f"no runs under {args.root}")
+    elif args.checkpoints:
+        for one in runs:
+            tell_checkpoints(one.path)
+    else:
+        tell_runs(runs, args.root)
+    return 0
+
+
+def tell_runs(runs: list[Listed], root: Path) -> None:
+    """A line a run."""
+    terminal.table(
+        ["run", "status", "begun (UTC)", "repeats", "steps", "time", "measured", "folder"],
+        [row(one, root) for one in runs],
+        right=["repeats", "steps", "time"],
+    )
+    for one in runs:
+        if one.note:
+            print(f"\n{one.path}: {one.note}")
+
+
+def row(one: Listed, root: Path) -> list[str]:
+    """A run's cells."""
+    value = "" if one.value is None else f"{one.metric} {one.value}"
+    folder = str(one.path.relative_to(root)) if one.path.is_relative_to(root) else str(one.path)
+    begun = one.begun[:16].replace("T", " ")
+    return [
+        one.name,
+        one.status,
+        begun,
+        f"{one.done}/{one.repeats}",
+        f"{one.steps:,}",
+        duration(one.seconds),
+        value,
+        folder,
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `45 s`, `3 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def tell_checkpoints(path: Path) -> None:
+    """A line a checkpoint of a run, and whether it is what was written."""
+    from leyden.runs.folder import RunFolder
+
+    folder = RunFolder(path)
+    rows: list[list[str]] = []
+    for repeat in range(int(folder.summary["repeats"])):
+        index = folder.index(repeat)
+        for entry in index.entries():
+            state = index.problem(entry) or "intact"
+            size = f"{entry.bytes / 1e6:.1f} MB"
+            rows.append([str(repeat), entry.file, f"{entry.step:,}", size, ", ".join(entry.kept), state])
+    print(terminal.bold(str(path)))
+    terminal.table(["repeat", "file", "step", "size", "kept as", "state"], rows, right=["step", "size"])

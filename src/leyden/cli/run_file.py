@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,12 @@ def override_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="let the run file import modules (its `imports`)",
     )
+
+
+def command(name: str, args: Namespace) -> str:
+    """The command line that does ``name`` with the same run."""
+    allowed = ["--allow-imports"] if args.allow_imports else []
+    return shlex.join(["leyden", name, str(args.file), *args.overrides, *allowed])
 
 
 def load_run(args: Namespace) -> Run:

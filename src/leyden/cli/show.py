@@ -52,9 +52,6 @@ def remarked(line: Line, origins: Mapping[str, str], column: int) -> str:
 
 
 def origin(path: str, origins: Mapping[str, str]) -> str:
-    """Where the value at ``path`` came from: its own origin, or that of the nearest value it is part of."""
-    while path:
-        if path in origins:
-            return origins[path]
-        path = path.rpartition(".")[0]
-    return "default"
+    """Where the value at ``path`` came from; a list in one line may come from several places."""
+    places = [place for key, place in origins.items() if key == path or key.startswith(f"{path}.")]
+    return ", ".join(dict.fromkeys(places))

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from shutil import get_terminal_size
+from textwrap import wrap
 
 
 def is_terminal() -> bool:
     """Whether a person is looking at standard output; ``NO_COLOR`` and ``TERM=dumb`` count as nobody."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+
+
+def bold(text: str) -> str:
+    """Text that stands out on a terminal."""
+    return f"\x1b[1m{text}\x1b[0m" if is_terminal() else text
 
 
 def dim(text: str) -> str:
@@ -23,6 +30,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Colle
         _rich(columns, rows, right)
     else:
         print(plain(columns, rows, right))
+
+
+def facts(lines: Mapping[str, str]) -> None:
+    """Print what is known by topic, topics in a column; long lines go on below their beginning."""
+    width = max(map(len, lines), default=0) + 3
+    room = get_terminal_size().columns - width - 2 if is_terminal() else 10_000
+    for topic, text in lines.items():
+        first, *rest = [part for line in text.splitlines() for part in wrap(line, max(room, 30))]
+        print(f"  {bold(topic)}{' ' * (width - len(topic))}{first}")
+        for line in rest:
+            print(f"  {' ' * width}{line}")
 
 
 def plain(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[str] = ()) -> str:

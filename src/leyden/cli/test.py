@@ -13,14 +13,22 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from leyden.cli import run_folder
+from leyden.cli import terminal, trained
 
 
 def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
-    run_folder.arguments(parser)
+    trained.arguments(parser)
+    parser.add_argument("--data", choices=("val", "test"), default="test", help="which data [test]")
 
 
 def run(args: Namespace) -> int:
     """Evaluate, and print a table."""
-    raise NotImplementedError
+    subject = trained.trained(args)
+    from leyden.backends.torch.inference import evaluate
+
+    values = evaluate(subject.parts(), subject.checkpoint, args.data)
+    print(f"{subject.checkpoint}\n")
+    rows = [[name, f"{value:.6g}"] for name, value in values.items()]
+    terminal.table(["measured", "value"], rows, right=["value"])
+    return 0

@@ -11,14 +11,21 @@ Examples:
   leyden train run.yaml
   leyden train run.yaml optimizer.lr=1e-3 trainer.max_epochs=50
   leyden train run.yaml repeats=5        mean and deviation over five seeds
-  leyden train run.yaml --fresh          from the beginning, not where it stopped
+  leyden train run.yaml --fresh          from the beginning
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
-from leyden.cli import run_file
+from leyden.cli import check, results, run_file, terminal
+from leyden.cli.outcome import INTERRUPTED, PREEMPTED
+
+if TYPE_CHECKING:
+    from leyden.check import Report
+    from leyden.runs.folder import RunFolder
+    from leyden.train import Result
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -29,4 +36,32 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Train, and say how it went."""
-    raise NotImplementedError
+    run = run_file.load_run(args)
+    from leyden.train import train
+
+    def announce(folder: RunFolder, report: Report) -> None:
+        args.run_folder = folder.path
+        going_on = " (going on where it stopped)" if folder.index(0).entries() else ""
+        print(f"{terminal.bold(run.name)}, read from {args.file}\n")
+        check.tell(report, {"run folder": f"{folder.path}{going_on}"})
+        print(flush=True)
+
+    result = train(run, fresh=args.fresh, announce=announce)
+    if result.rows:  # empty in all processes but the first of several
+        print(ending(result, run_file.command("train", args)))
+        results.tell(result)
+    return result.exit_code
+
+
+def ending(result: Result, command: str) -> str:
+    """How the run ended, in a line or two."""
+    if result.exit_code in (PREEMPTED, INTERRUPTED):
+        word = "preempted" if result.exit_code == PREEMPTED else "interrupted"
+        step = f"{result.rows[-1].steps:,}"
+        return f"\n{word} after step {step}; everything is saved, and this goes on from there:\n  {command}"
+    if result.already_done:
+        return (
+            f"finished before, so there is nothing to do; this trains it anew, beside:\n  {command} --fresh"
+        )
+    stopped = [f"repeat {row.repeat}: {row.reason}" for row in result.rows if row.status == "stopped"]
+    return "\n" + "\n".join(["finished", *stopped])

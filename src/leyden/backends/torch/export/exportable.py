@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leyden.backends.torch.export.format import Exportable, Served
+from leyden.backends.parts import Parts
+from leyden.backends.torch.export.format import Exportable, ExportError, Served
+from leyden.backends.torch.inference import load, load_weights
 from leyden.data.dataset import Dataset
 from leyden.tasks.task import Task
 
 #: real samples that a model is traced with and compared on
 SAMPLES = 8
+
+
+def exportable_run(
+    parts: Parts, checkpoint: Path, weights: Literal["raw", "ema"] | None = None
+) -> Exportable:
+    """A checkpoint of a run with samples of its data: of the test data if there are any.
+
+    Args:
+        parts: The run.
+        checkpoint: File of the checkpoint.
+        weights: ``raw`` ones or their moving average; None for what evaluations use.
+
+    Raises:
+        ExportError: The run keeps no moving average.
+    """
+    content = load(checkpoint)
+    if weights == "ema" and not content["leyden"]["driver"].get("average"):
+        raise ExportError(
+            "the run keeps no moving average of its weights; leave out `--weights ema`, or set `ema`"
+        )
+    if weights == "raw":
+        content = {"state_dict": content["state_dict"]}
+    model: nn.Module = parts.make_model()
+    load_weights(model, content)
+    data = parts.test or parts.val or parts.train
+    return exportable(model, task=parts.task, data=data, fresh=parts.make_model, run=parts.run.tree())
 
 
 def exportable(

@@ -1,0 +1,93 @@
+"""What `test`, `predict` and `export` start from: a trained run, named by its folder or its run file."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leyden.cli import run_file
+
+if TYPE_CHECKING:
+    from leyden.backends.parts import Parts
+    from leyden.runs.folder import RunFolder
+    from leyden.spec import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A run that was trained, and which of its states is meant."""
+
+    run: Run
+    folder: RunFolder
+    repeat: int
+    checkpoint: Path
+
+    def parts(self) -> Parts:
+        """The run's live parts."""
+        from leyden.build import build
+
+        return build(self.run, self.repeat)
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the run, overrides, ``--checkpoint`` and ``--repeat``."""
+    run_file.arguments(parser)
+    parser.add_argument(
+        "--checkpoint",
+        default="best",
+        metavar="best|last|PATH",
+        help="which of the run's states to take [best]",
+    )
+    parser.add_argument("--repeat", type=int, default=0, metavar="K", help="which repeat of the run [0]")
+
+
+def trained(args: Namespace) -> Trained:
+    """The run, folder and checkpoint that the command line names.
+
+    Raises:
+        RunFileError: The run file is wrong.
+        UserError: There is no such run or checkpoint, or its file is damaged.
+    """
+    from leyden.runs.folder import RunFolder
+
+    run = run_file.load_run(args)
+    folder = RunFolder(args.file) if args.file.is_dir() else _folder_of(run, run_file.command("train", args))
+    checkpoint = _checkpoint(folder, args.repeat, args.checkpoint)
+    args.run_folder = folder.path
+    return Trained(run=run, folder=folder, repeat=args.repeat, checkpoint=checkpoint)
+
+
+def _folder_of(run: Run, command: str) -> RunFolder:
+    from leyden.runs.place import place
+    from leyden.spec import UserError
+
+    folder = place(run)
+    if not folder.exists:
+        raise UserError(
+            f"{run.path} was not trained with these settings: there is no {folder.path}. "
+            f"`{command}` trains it; `leyden ls` lists what was trained."
+        )
+    return folder
+
+
+def _checkpoint(folder: RunFolder, repeat: int, wanted: str) -> Path:
+    """The file of a checkpoint by its word, its name in the folder, or its path."""
+    from leyden.spec import UserError
+
+    index = folder.index(repeat)
+    if wanted not in ("best", "last"):
+        for path in (Path(wanted), folder.checkpoints(repeat) / wanted):
+            if path.is_file():
+                return path
+        names = ", ".join(entry.file for entry in index.entries())
+        raise UserError(f"there is no checkpoint {wanted}; the run has {names or 'none'}")
+    entry = index.best() if wanted == "best" else index.newest_good().entry
+    if entry is None:
+        raise UserError(f"{folder.path} has no checkpoint of repeat {repeat} yet; the run is {folder.status}")
+    if problem := index.problem(entry):
+        raise UserError(
+            f"{index.path(entry)} is damaged: {problem}. `--checkpoint last` takes the newest that is intact."
+        )
+    return index.path(entry)
