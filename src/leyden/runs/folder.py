@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -105,7 +104,7 @@ class RunFolder:
             return "finished"
         return "failed" if any(row.status == "failed" for row in rows) else "interrupted"
 
-    @cached_property
+    @property
     def _told(self) -> dict[str, Any]:
         return atomic.read_json(self.environment)["run"] if self.exists else {}
 
