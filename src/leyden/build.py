@@ -1,45 +1,27 @@
-"""From a validated run to its live parts: datasets, plan, task, objective, and the functions that make the rest."""
+"""From a validated run to its live parts: datasets, plan, task, objective, and what makes the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from leyden import spec
 from leyden.backends.parts import Parts
-from leyden.data.dataset import Dataset
+from leyden.data.datasets import Datasets, Wanted
+from leyden.data.datasets import datasets as made
 from leyden.data.info import DataInfo
 from leyden.data.plan import Plan
-from leyden.data.sources.source import Source
-from leyden.data.transforms.transform import Transform
 from leyden.models.model import Interface
 from leyden.schedules.schedule import Horizon
-from leyden.spec.errors import DataError
 
 if TYPE_CHECKING:
     from leyden.spec import Run
 
 
-@dataclass(frozen=True, kw_only=True)
-class Datasets:
-    """What a run learns from; val and test are None where it has none."""
-
-    train: Dataset
-    val: Dataset | None
-    test: Dataset | None
-
-    def named(self) -> dict[str, Dataset]:
-        """Those that there are, by name."""
-        sets = {"train": self.train, "val": self.val, "test": self.test}
-        return {name: dataset for name, dataset in sets.items() if dataset is not None}
-
-
 def build(run: Run, repeat: int = 0) -> Parts:
-    """Every part of one repeat. Models and optimizers come as functions, since a backend decides when to make them.
+    """Every part of one repeat. Models and optimizers come as functions: a backend decides when to make them.
 
     Raises:
         DataError: the data cannot be used; the message names file and row.
@@ -72,30 +54,24 @@ def build(run: Run, repeat: int = 0) -> Parts:
 
 
 def datasets(run: Run, seed: int) -> Datasets:
-    """The datasets of a run. What is measured on the training samples, such as means, holds for all of them."""
+    """The datasets of a run, together with what was measured on the training samples."""
     data = run.data
-    train: Source = spec.build(data.train)
-    given = {name: spec.build(node) for name, node in (("val", data.val), ("test", data.test)) if node}
-    rows = _split(run, train, given.keys(), seed)
-    kept = rows["train"] if rows else np.arange(len(train), dtype=np.int64)
-    fitted = train.fitted(kept)
-    train = train.with_fitted(fitted)
-    own: list[Transform] = spec.build(data.train.transforms)
-    measured = [transform.fitted(train, kept) for transform in own]
 
-    def made(source: Source, node: Any, chosen: np.ndarray | None) -> Dataset:
-        limit = node.limit if node is not None else None
-        nodes = node.transforms if node is not None else data.eval_transforms
-        transforms = [_measured(t, own, measured) for t in spec.build(nodes)]
-        return Dataset(source, indices=chosen, transforms=transforms, limit=limit)
+    def wanted(node: Any) -> Wanted | None:
+        if node is None:
+            return None
+        return Wanted(source=spec.build(node), transforms=spec.build(node.transforms), limit=node.limit)
 
-    sets = {"train": made(train, data.train, rows["train"] if rows else None)}
-    for name, node in (("val", data.val), ("test", data.test)):
-        if name in given:
-            sets[name] = made(given[name].with_fitted(fitted), node, None)
-        elif rows and len(rows[name]):
-            sets[name] = made(train, None, rows[name])
-    return Datasets(train=sets["train"], val=sets.get("val"), test=sets.get("test"))
+    train = wanted(data.train)
+    assert train is not None
+    return made(
+        train=train,
+        val=wanted(data.val),
+        test=wanted(data.test),
+        split=spec.build(data.split),
+        seed=seed,
+        eval_transforms=spec.build(data.eval_transforms),
+    )
 
 
 def plan_of(run: Run, positions: int) -> Plan:
@@ -131,26 +107,6 @@ def interface(info: DataInfo, task: Any) -> Interface:
     return Interface(input_shape=field.shape, input_dtype=field.dtype, num_outputs=outputs)
 
 
-def _split(run: Run, train: Source, given: Any, seed: int) -> Mapping[str, np.ndarray]:
-    if run.data.split is None:
-        return {}
-    rows = spec.build(run.data.split).parts(len(train), train.labels(), seed)
-    for name in given:
-        if len(rows[name]):
-            raise DataError(
-                f"data.{name} and data.split both give samples for {name}; remove data.{name}, or set {name}: 0 in data.split"
-            )
-    return rows
-
-
-def _measured(transform: Transform, own: list[Transform], measured: list[Any]) -> Transform:
-    """A transform with what its like measured on the training samples."""
-    for other, values in zip(own, measured, strict=True):
-        if type(other) is type(transform) and values:
-            return transform.with_fitted(values)
-    return transform
-
-
 def _batches(limit: float | int | None, batches: int) -> int:
     """A limit given as a number of batches or as a share, as a number; -1 for none."""
     if limit is None or limit == 0:
@@ -177,7 +133,11 @@ def _optimizer(run: Run) -> Callable[[Any], Any]:
         settings = node.settings()
         rules = [group.model_dump() for group in node.groups]
         groups = parameter_groups(
-            module, lr=settings["lr"], weight_decay=settings.get("weight_decay", 0.0), no_decay=node.no_decay, rules=rules
+            module,
+            lr=settings["lr"],
+            weight_decay=settings.get("weight_decay", 0.0),
+            no_decay=node.no_decay,
+            rules=rules,
         )
         return spec.build(node, groups)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leyden import spec
-from leyden.build import Datasets, datasets, plan_of
+from leyden.build import datasets, plan_of
+from leyden.data.dataset import Dataset
+from leyden.data.datasets import Datasets
 from leyden.data.plan import Plan, arithmetic
 from leyden.schedules.schedule import Horizon
 from leyden.spec.errors import NOTHING, Place, Problem, RunFileError, UserError
@@ -63,6 +65,12 @@ def check(run: Run, deep: bool = False) -> Report:
     return Report(problems=tuple(problems), warnings=tuple(_warnings(run, sets)), facts=facts)
 
 
+def named(sets: Datasets) -> dict[str, Dataset]:
+    """The datasets that there are, by name."""
+    every = {"train": sets.train, "val": sets.val, "test": sets.test}
+    return {name: dataset for name, dataset in every.items() if dataset is not None}
+
+
 def _problem(run: Run, key: str, rule: str) -> Problem:
     """A problem at a key of the run file, or at the nearest key above it that was written down."""
     at = key
@@ -115,7 +123,7 @@ def _task(run: Run, sets: Datasets, problems: list[Problem]) -> None:
         return
     task = spec.build(run.task)
     said: set[str] = set()
-    for name, dataset in sets.named().items():
+    for name, dataset in named(sets).items():
         new = [rule for rule in task.check(dataset.info()) if rule not in said]
         said.update(new)
         problems += [_problem(run, "task", f"{rule} (data.{name})") for rule in new]
@@ -129,7 +137,7 @@ def _monitors(run: Run, sets: Datasets, problems: list[Problem]) -> None:
         watched[f"callbacks.{number}.monitor"] = node.settings().get("monitor")
     for key, monitor in watched.items():
         if isinstance(monitor, str) and monitor.startswith("val/"):
-            rule = f"`{monitor}` is never measured, since there is no validation data; set data.val or data.split"
+            rule = f"`{monitor}` is never measured without validation data; set data.val or data.split"
             problems.append(_problem(run, key, rule))
 
 
@@ -142,7 +150,7 @@ def _schedules(run: Run, plan: Plan, problems: list[Problem]) -> None:
 
 
 def _sizes(sets: Datasets) -> str:
-    sizes = ", ".join(f"{len(dataset)} {name}" for name, dataset in sets.named().items())
+    sizes = ", ".join(f"{len(dataset)} {name}" for name, dataset in named(sets).items())
     info = sets.train.info()
     fields = ", ".join(f"{n} {f.dtype}{list(f.shape)}" for n, f in info.fields.items())
     classes = f"; {len(info.classes)} classes" if info.classes else ""
@@ -152,17 +160,25 @@ def _sizes(sets: Datasets) -> str:
 def _devices(run: Run) -> int:
     """Devices of one node, as far as the run file says; `auto` is at least one."""
     devices = run.trainer.devices
-    return len(devices) if isinstance(devices, list) else devices if isinstance(devices, int) and devices > 0 else 1
+    return (
+        len(devices)
+        if isinstance(devices, list)
+        else devices
+        if isinstance(devices, int) and devices > 0
+        else 1
+    )
 
 
 def _warnings(run: Run, sets: Datasets) -> list[str]:
     found: list[str] = []
     if sets.val is None:
-        found.append("there is no validation data: nothing tells whether the model learns more than its samples")
+        found.append(
+            "there is no validation data: nothing tells whether the model learns more than its samples"
+        )
     if run.data.sampler.type in ("balanced", "weighted"):
         weighted = [n for n, term in run.loss.items() if term.settings().get("class_weight") is not None]
         found += [
-            f"classes are balanced twice, by data.sampler and by loss.{name}.class_weight; one of them is enough"
+            f"classes are balanced twice, by data.sampler and by loss.{name}.class_weight; one is enough"
             for name in weighted
         ]
     counts = sets.train.info().class_counts

@@ -1,4 +1,4 @@
-"""One real batch through everything: what shapes fit, how large the model is, how much memory a step takes."""
+"""One real batch through everything: whether shapes fit, and how large the model is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Found:
 
 
 def push_one_batch(run: Run) -> Found:
-    """Build the model and take one batch forward and backward, stopping at the first thing that does not fit."""
+    """Take one batch forward and backward through a new model, up to the first thing that does not fit."""
     import torch
 
     parts = build(run)
@@ -52,7 +52,9 @@ def push_one_batch(run: Run) -> Found:
         parts.make_optimizer(model)
     except (UserError, ValueError, RuntimeError, IndexError, TypeError) as error:
         return Found(problems=((key, f"one real batch does not get through: {error}"),), facts=facts)
-    return Found(facts=facts | {"outputs": f"{list(outputs.shape[1:])} a sample", "first loss": f"{value.item():.4g}"})
+    return Found(
+        facts=facts | {"outputs": f"{list(outputs.shape[1:])} a sample", "first loss": f"{value.item():.4g}"}
+    )
 
 
 def _size(model: object) -> str:
@@ -64,4 +66,4 @@ def _size(model: object) -> str:
     # Weights, gradients and the two moments of Adam-like optimizers; activations come on top.
     megabytes = (sum(p.numel() * p.element_size() for p in every) + 12 * trained) / 2**20
     frozen = f", {total - trained:,} of them frozen" if trained < total else ""
-    return f"{total:,} parameters{frozen}; about {megabytes:.1f} MiB with gradients and moments, without activations"
+    return f"{total:,} parameters{frozen}; about {megabytes:.1f} MiB with gradients and moments"

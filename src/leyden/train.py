@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leyden.build import build, datasets
-from leyden.check import Report, check
+from leyden.check import Report, check, named
 from leyden.runs.begin import begin
 from leyden.runs.folder import RunFolder
 from leyden.runs.place import place
@@ -78,7 +78,7 @@ def train(
     report = check(run)
     report.require(str(run.path))
     with folder.lock:
-        sets = datasets(run, run.seed).named()
+        sets = named(datasets(run, run.seed))
         begin(folder, run, {name: dataset.fingerprint() for name, dataset in sets.items()})
         announce(folder, report)
         code = 0
@@ -135,7 +135,9 @@ def _take_part(
         run = load(folder.resolved, allow_imports=allow_imports, environ={})
         return Result(folder=folder, rows=(), exit_code=_fit(run, int(os.environ[REPEAT]), folder).exit_code)
     if fresh:
-        raise UserError("--fresh cannot be agreed on by processes that another program starts; set folder.group instead")
+        raise UserError(
+            "--fresh cannot be agreed on by processes that another program starts; set folder.group instead"
+        )
     run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
     folder = place(run)
     done = {row.repeat for row in folder.rows() if row.is_done}
