@@ -32,7 +32,7 @@ def read_arrays(path: Path, *, memory_map: bool = False) -> dict[str, np.ndarray
             array = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
             return {"": np.asarray(array)}
         if path.suffix == ".npz":
-            return _mapped_npz(path) if memory_map else _read_npz(path)
+            return _read_npz(path, memory_map)
         return _read_safetensors(path)
     except (ValueError, OSError, EOFError, struct.error, zipfile.BadZipFile, zlib.error) as error:
         if "bject array" in str(error):
@@ -42,18 +42,13 @@ def read_arrays(path: Path, *, memory_map: bool = False) -> dict[str, np.ndarray
         raise DataError(f"{path}: {reason}") from None
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def _mapped_npz(path: Path) -> dict[str, np.ndarray]:
-    """Members stored as they are, mapped at their place in the file; compressed ones read."""
+def _read_npz(path: Path, memory_map: bool) -> dict[str, np.ndarray]:
+    """Members of the archive; those stored as they are can be mapped at their place in the file."""
     arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
-            if member.compress_type != zipfile.ZIP_STORED:
+            if not memory_map or member.compress_type != zipfile.ZIP_STORED:
                 with archive.open(member) as stream:
                     arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
                 continue
