@@ -46,7 +46,7 @@ class Duration:
                 "a duration needs a number and a unit, such as `500 steps`, `1 epoch`, `5 %` or `30 min`"
             )
         duration = cls(float(found[1]), SPELLINGS[found[2]])
-        if duration.unit == "steps" and not duration.value.is_integer():
+        if duration.unit == "steps" and duration.value != int(duration.value):
             raise ValueError("a number of steps must be whole")
         return duration
 
@@ -76,7 +76,7 @@ class Duration:
         return self.value * SECONDS[self.unit]
 
     def __str__(self) -> str:
-        number = f"{self.value:g}" if float(f"{self.value:g}") == self.value else repr(self.value)
+        number = str(int(self.value)) if self.value == int(self.value) else repr(self.value)
         unit = self.unit[:-1] if self.value == 1 and self.unit in ("steps", "epochs") else self.unit
         return f"{number} {unit}"
 

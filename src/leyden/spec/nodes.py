@@ -105,16 +105,20 @@ class _Composer:
 
 def _explained(error: MarkedYAMLError, text: str, name: str) -> Exception:
     what = str(error.problem or error.context)
-    # A missing colon shows where the next line begins; what lacks it is where the scanner was looking from.
+    # A missing colon shows where the next line begins and a missing quote at the end of all; the scanner knows
+    # where it was looking from.
     missing_colon = "could not find expected ':'" in what
-    mark: Any = (error.context_mark if missing_colon else error.problem_mark) or error.context_mark
+    late = missing_colon or "unexpected end of stream" in what
+    mark: Any = (error.context_mark if late else error.problem_mark) or error.context_mark
     place = Place(name, mark.line + 1, mark.column + 1) if mark is not None else Place(name, 1, 1)
     lines = text.splitlines()
     if "mapping values are not allowed" in what and (above := _colonless(lines, place.line)):
         place, missing_colon = Place(name, above, 1 + _indent(lines[above - 1])), True
     line = lines[place.line - 1] if place.line <= len(lines) else ""
     hint = ""
-    if line[place.column - 1 : place.column] == "@":
+    if "${" in line and line[place.column - 1 : place.column] == "{":
+        hint = "inside of `{...}` and `[...]` a reference needs quotes: '${...}'"
+    elif line[place.column - 1 : place.column] == "@":
         hint = 'YAML keeps `@` for itself: write `type:`, or quote it, `"@type":`'
     elif "\t" in line[: len(line) - len(line.lstrip())]:
         hint = "indent with spaces; YAML takes no tabs"

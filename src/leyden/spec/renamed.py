@@ -52,6 +52,8 @@ TRAINER = {
     "move_metrics_to_cpu": "metrics stay on the device and are read when they are logged; remove the line",
     "multiple_trainloader_mode": "name one dataset under `data.train`",
     "plugins": "objects have no place in a file; use `strategy` and `precision`",
+    "model_registry": "Lightning's registry is a service of its own; `leyden export` writes what others can load",
+    "enable_autolog_hparams": "every setting is in resolved.yaml, and trackers are given them all; remove the line",
     "limit_predict_batches": "write `leyden predict` with `limit` under the dataset",
     "epochs": "write `max_epochs: {value}`",
     "steps": "write `max_steps: {value}`",

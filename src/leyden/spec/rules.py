@@ -38,6 +38,7 @@ Rule = Callable[[Run], Iterator[Finding]]
 
 
 def an_end(run: Run) -> Iterator[Finding]:
+    """A run ends somewhere."""
     t = run.trainer
     ends = [t.max_epochs not in (None, -1), t.max_steps != -1, t.max_time is not None, bool(t.fast_dev_run)]
     if not any(ends):
@@ -49,6 +50,7 @@ def an_end(run: Run) -> Iterator[Finding]:
 
 
 def smallest_below_largest(run: Run) -> Iterator[Finding]:
+    """`min_epochs` and `min_steps` leave room below their maxima."""
     t = run.trainer
     for unit, low, high in (("epochs", t.min_epochs, t.max_epochs), ("steps", t.min_steps, t.max_steps)):
         if low is not None and high is not None and high != -1 and low > high:
@@ -59,6 +61,7 @@ def smallest_below_largest(run: Run) -> Iterator[Finding]:
 
 
 def parts_that_learn(run: Run) -> Iterator[Finding]:
+    """Task, loss and optimizer are there, unless a LightningModule brings its own."""
     needed = {"task": run.task, "loss": run.loss, "optimizer": run.optimizer}
     for section, value in needed.items():
         if not value and not steps_by_itself(run):
@@ -69,6 +72,7 @@ def parts_that_learn(run: Run) -> Iterator[Finding]:
 
 
 def monitors_are_measured(run: Run) -> Iterator[Finding]:
+    """What is monitored is measured."""
     if steps_by_itself(run):
         return  # it logs names of its own
     known = tuple(measured(run))
@@ -83,6 +87,7 @@ def monitors_are_measured(run: Run) -> Iterator[Finding]:
 
 
 def modes_fit_metrics(run: Run) -> Iterator[Finding]:
+    """`mode` agrees with what is known of the metric."""
     monitors = dict(_monitors(run))
     for path, name in monitors.items():
         metric = run.metrics.get(name.partition("/")[2])
@@ -103,6 +108,7 @@ def modes_fit_metrics(run: Run) -> Iterator[Finding]:
 
 
 def best_of_what(run: Run) -> Iterator[Finding]:
+    """Keeping the best few needs something to be best in."""
     c = run.checkpoint
     if c.monitor is None and c.save_top_k > 1:
         rule = f"the best {c.save_top_k} of what? `monitor` is not set"
@@ -113,6 +119,7 @@ def best_of_what(run: Run) -> Iterator[Finding]:
 
 
 def exactness(run: Run) -> Iterator[Finding]:
+    """Speed by trial and exact repetition exclude each other."""
     if run.trainer.deterministic and run.trainer.benchmark:
         rule = "`benchmark` chooses algorithms by their speed, which `deterministic` excludes"
         yield Finding(
@@ -124,6 +131,7 @@ def exactness(run: Run) -> Iterator[Finding]:
 
 
 def workers_have_settings(run: Run) -> Iterator[Finding]:
+    """Settings of workers need workers."""
     if run.data.num_workers:
         return
     for key in ("prefetch_factor", "persistent_workers"):
@@ -134,6 +142,7 @@ def workers_have_settings(run: Run) -> Iterator[Finding]:
 
 
 def pieces_of_a_batch(run: Run) -> Iterator[Finding]:
+    """A micro-batch is no larger than the batch."""
     whole, piece = run.data.batch_size, run.data.micro_batch_size
     if isinstance(piece, int) and piece > whole:
         rule = f"a piece must be at most `batch_size`, which is {whole}"
@@ -143,6 +152,7 @@ def pieces_of_a_batch(run: Run) -> Iterator[Finding]:
 
 
 def a_sample_for_each_device(run: Run) -> Iterator[Finding]:
+    """Every device gets a sample."""
     t = run.trainer
     on_node = (
         len(t.devices) if isinstance(t.devices, list) else t.devices if isinstance(t.devices, int) else 1
@@ -155,11 +165,13 @@ def a_sample_for_each_device(run: Run) -> Iterator[Finding]:
 
 
 def devices_exist(run: Run) -> Iterator[Finding]:
+    """There is a device to run on."""
     if run.trainer.devices == 0:
         yield Finding(path=("trainer", "devices"), rule="must be -1 (all) or at least 1", value=0)
 
 
 def cpu_can(run: Run) -> Iterator[Finding]:
+    """A CPU is asked for what it can do."""
     t = run.trainer
     if t.accelerator != "cpu":
         return
@@ -178,6 +190,7 @@ def cpu_can(run: Run) -> Iterator[Finding]:
 
 
 def clipping(run: Run) -> Iterator[Finding]:
+    """Clipping has a bound."""
     if run.trainer.gradient_clip_algorithm and run.trainer.gradient_clip_val is None:
         path, other = ("trainer", "gradient_clip_algorithm"), ("trainer", "gradient_clip_val")
         yield Finding(
@@ -186,6 +199,7 @@ def clipping(run: Run) -> Iterator[Finding]:
 
 
 def validation_has_data(run: Run) -> Iterator[Finding]:
+    """Settings of validation need validation data."""
     if has_validation(run):
         return
     others = (("data", "val"), ("data", "split"))
@@ -200,6 +214,7 @@ def validation_has_data(run: Run) -> Iterator[Finding]:
 
 
 def split_has_work(run: Run) -> Iterator[Finding]:
+    """A split holds something out, and what it holds out is there to be transformed."""
     d = run.data
     if d.split is not None and d.val is not None and d.test is not None:
         rule = "`val` and `test` are given, so nothing is left to hold out"
@@ -212,6 +227,7 @@ def split_has_work(run: Run) -> Iterator[Finding]:
 
 
 def backends_fit(run: Run) -> Iterator[Finding]:
+    """Every part runs on the backend."""
     for path, spec in parts_of(run):
         if run.backend not in spec.part.runs_on:
             only = " and ".join(spec.part.runs_on)
@@ -222,6 +238,7 @@ def backends_fit(run: Run) -> Iterator[Finding]:
 
 
 def targets_of_schedules(run: Run) -> Iterator[Finding]:
+    """Schedules have targets that exist."""
     for target in run.schedules:
         if target != "lr":
             hint = (
@@ -237,6 +254,7 @@ def targets_of_schedules(run: Run) -> Iterator[Finding]:
 
 
 def warm_ups_end(run: Run) -> Iterator[Finding]:
+    """A warm-up ends before the run, where both lengths are known."""
     total = run.trainer.max_steps
     for path, spec in parts_of(run):
         warmup = spec.settings().get("warmup")
@@ -256,12 +274,14 @@ def warm_ups_end(run: Run) -> Iterator[Finding]:
 
 
 def seeds_of_repeats(run: Run) -> Iterator[Finding]:
+    """The seeds of all repeats are seeds."""
     if run.seed + run.repeats > 2**32:
         rule = f"the last repeat would have seed {run.seed + run.repeats - 1}; seeds end at {2**32 - 1}"
         yield Finding(path=("seed",), rule=rule, value=run.seed, others=(("repeats",),))
 
 
 def one_way_to_be_short(run: Run) -> Iterator[Finding]:
+    """Only one setting says which few batches to train on."""
     t = run.trainer
     if t.overfit_batches and (t.limit_train_batches is not None or t.fast_dev_run):
         other = "fast_dev_run" if t.fast_dev_run else "limit_train_batches"
