@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from .anchors import anchor
 from .document import Document, dotted
 from .document import Path as KeyPath
 from .errors import Problem, RunFileError
@@ -62,6 +63,8 @@ def finish(document: Document, *, allow_imports: bool = False, found: Sequence[P
     leaks = secrets(document)
     before += _import(document, allow_imports)
     run, located = validate(document, allow_imports=allow_imports)
+    if run is not None and not located and anchor(run, document):
+        run, located = validate(document, allow_imports=allow_imports)
     every = [*before, *(p for _, p in leaks), *(p for _, p in hidden(located, {path for path, _ in leaks}))]
     told = {p.key for p in before}
     every = [p for p in every if p in before or p.key not in told]
