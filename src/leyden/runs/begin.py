@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import StringIO
+from io import SEEK_END, StringIO
 from typing import TYPE_CHECKING, Any
 
 from leyden.runs import atomic, manifest
@@ -52,7 +52,8 @@ def resolved_text(run: Run) -> str:
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep the order of the sections
     yaml.width = 4096
-    text = StringIO()
+    text = StringIO("# Every setting of this run. It is a run file itself: leyden train resolved.yaml\n\n")
+    text.seek(0, SEEK_END)
     yaml.dump(run.tree(), text)
     return text.getvalue()
 
