@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from leyden.spec.errors import UserError
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -39,7 +41,7 @@ class ClassWeights:
         if not self.values:
             return None
         if len(self.values) != outputs.shape[1]:
-            raise ValueError(
+            raise UserError(
                 f"{self.setting} takes one number a class, but has {len(self.values)} for outputs "
                 f"{tuple(outputs.shape)}, i.e. {outputs.shape[1]} classes; write {outputs.shape[1]} numbers"
             )
@@ -59,7 +61,7 @@ class ClassWeights:
 def balanced(class_counts: Sequence[int]) -> tuple[float, ...]:
     """N / (C n_c) for the C classes that occur, as in scikit-learn; 0 for a class that never does."""
     if not any(class_counts):
-        raise ValueError(
+        raise UserError(
             "class_weight: balanced needs the number of samples of every class, but the training data tells "
             "none; write the weights as a list, one number a class"
         )

@@ -28,7 +28,7 @@ class BinaryCrossEntropy(Loss):
         pos_weight: how much a one counts beside a zero; a list sets it for each label.
 
     Raises:
-        ValueError: shapes that differ, a list that does not fit the labels.
+        UserError: shapes that differ, a list that does not fit the labels.
 
     Example:
         {type: bce, pos_weight: 3.0}

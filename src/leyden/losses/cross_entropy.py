@@ -31,7 +31,7 @@ class CrossEntropy(Loss):
         ignore_index: samples (or positions) with this label are left out.
 
     Raises:
-        ValueError: shapes that do not fit, weights that do not fit the classes.
+        UserError: shapes that do not fit, weights that do not fit the classes.
 
     Example:
         {type: cross_entropy, label_smoothing: 0.05}

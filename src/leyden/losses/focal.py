@@ -33,7 +33,7 @@ class Focal(Loss):
         ignore_index: samples (or positions) with this label are left out.
 
     Raises:
-        ValueError: shapes that do not fit, weights or gammas that do not fit the classes.
+        UserError: shapes that do not fit, weights or gammas that do not fit the classes.
 
     Example:
         {type: focal, gamma: 2.0}

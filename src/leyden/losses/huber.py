@@ -24,7 +24,7 @@ class Huber(Loss):
         delta: the error, in the targets' unit, from which on the loss grows linearly.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: huber, delta: 0.5}

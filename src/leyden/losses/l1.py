@@ -17,7 +17,7 @@ class MeanAbsoluteError(Loss):
     """Mean absolute error over all elements of outputs and targets of one shape.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: l1}

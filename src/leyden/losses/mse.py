@@ -17,7 +17,7 @@ class MeanSquaredError(Loss):
     """Mean squared error over all elements of outputs and targets of one shape.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: mse}

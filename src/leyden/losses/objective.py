@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from leyden.schedules.schedule import Horizon, Schedule
+from leyden.spec.errors import UserError
 
 from ._precision import counting_type, full_precision
 from .loss import Loss
@@ -34,16 +35,16 @@ class Objective:
         horizon: the run's length, which the schedules among the weights are resolved against.
 
     Raises:
-        ValueError: no terms, a weight for a term that is not there.
+        UserError: no terms, a weight for a term that is not there.
     """
 
     def __init__(
         self, terms: Mapping[str, Loss], weights: Mapping[str, float | Schedule], horizon: Horizon, /
     ) -> None:
         if not terms:
-            raise ValueError("an objective needs at least one loss term, but got none; name one under `loss`")
+            raise UserError("an objective needs at least one loss term, but got none; name one under `loss`")
         if strangers := sorted(weights.keys() - terms.keys()):
-            raise ValueError(f"a weight belongs to a loss term, but {strangers} is none of {list(terms)}")
+            raise UserError(f"a weight belongs to a loss term, but {strangers} is none of {list(terms)}")
         self.terms = dict(terms)
         self.weights = {name: weights.get(name, 1.0) for name in terms}
         self.horizon = horizon

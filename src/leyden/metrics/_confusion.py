@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from leyden.spec.errors import UserError
+
 from ._labels import is_multi_label, logit, require_labels
 from .metric import Metric
 
@@ -76,7 +78,7 @@ class LabelScore(Metric):
 
     def _positive(self, classes: int) -> int:
         if classes > 2:
-            raise ValueError(
+            raise UserError(
                 f"average: binary scores class 1 of two, but the model has {classes} outputs; "
                 "use macro, weighted or micro"
             )

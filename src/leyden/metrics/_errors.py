@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from leyden.spec.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def errors(name: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """outputs - targets in float64. Raise ValueError where shapes differ, instead of broadcasting."""
+    """outputs - targets in float64. Raise UserError where shapes differ, instead of broadcasting."""
     if outputs.shape != targets.shape:
-        raise ValueError(
+        raise UserError(
             f"{name} compares outputs and targets of one shape, but got outputs {tuple(outputs.shape)} and "
             f"targets {tuple(targets.shape)}; make the two agree, e.g. both (batch, 1)"
         )

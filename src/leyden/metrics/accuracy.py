@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
+from leyden.spec.errors import UserError
+
 from ._confusion import Threshold
 from ._labels import is_multi_label, logit, require_labels
 from .metric import Metric, metric
@@ -28,7 +30,7 @@ class Accuracy(Metric):
         ignore_index: samples (or positions) with this label are left out.
 
     Raises:
-        ValueError: shapes that do not fit, more guesses than classes.
+        UserError: shapes that do not fit, more guesses than classes.
 
     Example:
         {type: accuracy, top_k: 5}
@@ -68,7 +70,7 @@ class Accuracy(Metric):
         if self.top_k == 1:
             return outputs.argmax(1) == targets
         if self.top_k > outputs.shape[1]:
-            raise ValueError(
+            raise UserError(
                 f"top_k must be at most the number of classes, but is {self.top_k} for {outputs.shape[1]}; "
                 "lower it"
             )
@@ -76,7 +78,7 @@ class Accuracy(Metric):
 
     def _refuse_guesses(self) -> None:
         if self.top_k > 1:
-            raise ValueError(
+            raise UserError(
                 "top_k asks for one true class a sample, but the targets hold a 0 or 1 for every output; "
                 f"remove `top_k: {self.top_k}`"
             )

@@ -22,7 +22,7 @@ class BalancedAccuracy(Metric):
         ignore_index: samples (or positions) with this label are left out.
 
     Raises:
-        ValueError: targets that are no class labels.
+        UserError: targets that are no class labels.
 
     Example:
         {type: balanced_accuracy}

@@ -18,7 +18,7 @@ class MeanAbsoluteError(Metric):
     """Mean of |output - target| over all elements, in the targets' unit.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: mae}

@@ -18,7 +18,7 @@ class MeanSquaredError(Metric):
     """Mean of (output - target)^2 over all elements, in the targets' unit squared.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: mse}

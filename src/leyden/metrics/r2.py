@@ -25,7 +25,7 @@ class RSquared(Metric):
     deviations.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: r2}

@@ -21,7 +21,7 @@ class RootMeanSquaredError(Metric):
     one population, not an average of one root each.
 
     Raises:
-        ValueError: shapes that differ.
+        UserError: shapes that differ.
 
     Example:
         {type: rmse}

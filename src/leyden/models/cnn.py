@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from leyden.spec.errors import UserError
+
 from ._fit import Activation, outputs_of
 from .model import Interface, model
 
@@ -47,7 +49,7 @@ def cnn(
         zero_init_residual: start every block as the identity.
 
     Raises:
-        ValueError: inputs that are no image, or too small; channels that do not divide into groups.
+        UserError: inputs that are no image, or too small; channels that do not divide into groups.
 
     Example:
         {type: cnn, channels: [16, 32], blocks: 2}
@@ -56,7 +58,7 @@ def cnn(
 
     depths = [blocks] * len(channels) if isinstance(blocks, int) else blocks
     if len(depths) != len(channels):
-        raise ValueError(
+        raise UserError(
             f"blocks takes one number for each stage, but has {len(depths)} for {len(channels)} channels; "
             "write one number, or as many as there are channels"
         )
@@ -77,19 +79,19 @@ def _image_channels(interface: Interface, stem: str, stages: int) -> int:
     """Channels of one image, after making sure that it is one."""
     shape = interface.input_shape
     if len(shape) not in (2, 3):
-        raise ValueError(
+        raise UserError(
             f"cnn reads images of shape (channels, height, width), but the inputs have shape {shape}; "
             "reshape them, or use model: mlp"
         )
     channels, height, width = (1, *shape) if len(shape) == 2 else shape
     if width in (1, 3, 4) and channels > 4:
-        raise ValueError(
+        raise UserError(
             f"cnn reads images with channels first, but the inputs have shape {shape}; store them as "
             f"({width}, {channels}, {height})"
         )
     stride = 2 ** (stages - 1) * (4 if stem == "imagenet" else 1)
     if min(height, width) < stride:
-        raise ValueError(
+        raise UserError(
             f"cnn with {stages} stages and the {stem} stem halves images until they are {stride} times "
             f"smaller, but they are {height} x {width}; use fewer channels, the cifar stem, or larger images"
         )
@@ -100,11 +102,11 @@ def _groups(norm: str, groups: int | None, channels: list[int]) -> int | None:
     """Groups of a group norm; None for batch norm."""
     if norm == "batch":
         if groups is not None:
-            raise ValueError(f"groups belongs to norm: group, but norm is batch; remove `groups: {groups}`")
+            raise UserError(f"groups belongs to norm: group, but norm is batch; remove `groups: {groups}`")
         return None
     wanted = groups or 8
     if odd := [c for c in channels if c % wanted]:
-        raise ValueError(
+        raise UserError(
             f"channels must divide into {wanted} groups, but {odd[0]} does not; choose multiples of "
             f"{wanted}, or set groups"
         )

@@ -34,7 +34,7 @@ def mlp(
         dropout: share of hidden values that is zeroed while training.
 
     Raises:
-        ValueError: the task tells no number of outputs.
+        UserError: the task tells no number of outputs.
 
     Example:
         {type: mlp, hidden: [64, 32], dropout: 0.1}

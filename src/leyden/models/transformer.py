@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from leyden.spec.errors import UserError
+
 from ._fit import Activation, outputs_of
 from .model import Interface, model
 
@@ -58,7 +60,7 @@ def transformer(
         activation: function in each block's hidden layer.
 
     Raises:
-        ValueError: inputs that are no sequence; ids without vocab_size; sizes that do not divide.
+        UserError: inputs that are no sequence; ids without vocab_size; sizes that do not divide.
 
     Example:
         {type: transformer, d_model: 64, depth: 2, heads: 4}
@@ -68,18 +70,18 @@ def transformer(
     from .nets.encoder import Encoder
 
     if d_model % heads:
-        raise ValueError(
+        raise UserError(
             f"d_model must divide by heads, but {d_model} does not by {heads}; change one of them"
         )
     if pos == "rope" and d_model // heads % 2:
-        raise ValueError(
+        raise UserError(
             f"pos: rope turns pairs of values, but d_model {d_model} over heads {heads} gives "
             f"{d_model // heads} each, which is odd; change one of them, or use pos: learned"
         )
     features = _features(interface, vocab_size, pad_id)
     length = interface.input_shape[0] + (pool == "cls")
     if max_len is not None and max_len < length:
-        raise ValueError(
+        raise UserError(
             f"max_len must hold the longest sequence{' and the class token' if pool == 'cls' else ''}, but "
             f"is {max_len} for {length}; raise it, or leave it out to take the data's length"
         )
@@ -113,21 +115,21 @@ def _features(interface: Interface, vocab_size: int | None, pad_id: int | None) 
     """Numbers at each position; 0 for token ids."""
     shape, integers = interface.input_shape, interface.input_dtype.startswith(("int", "uint"))
     if len(shape) not in (1, 2) or (integers and len(shape) == 2):
-        raise ValueError(
+        raise UserError(
             "transformer reads token ids (time,) or features (time, features) of a floating type, but the "
             f"inputs have shape {shape} and type {interface.input_dtype}; reshape or convert them"
         )
     if integers:
         if vocab_size is None:
-            raise ValueError("token ids need vocab_size, but it is null; set it to the largest id + 1")
+            raise UserError("token ids need vocab_size, but it is null; set it to the largest id + 1")
         if pad_id is not None and pad_id >= vocab_size:
-            raise ValueError(
+            raise UserError(
                 f"pad_id must be below vocab_size {vocab_size}, but is {pad_id}; raise vocab_size"
             )
         return 0
     given = {"vocab_size": vocab_size, "pad_id": pad_id}
     if wrong := [f"{name}: {value}" for name, value in given.items() if value is not None]:
-        raise ValueError(
+        raise UserError(
             f"{wrong[0]} is for token ids, but the inputs are {interface.input_dtype} features; remove it, "
             "or give ids of an integer type"
         )

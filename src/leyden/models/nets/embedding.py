@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from leyden.spec.errors import UserError
+
 from .positions import sincos
 
 
@@ -76,7 +78,7 @@ class Embedding(nn.Module):
     def _valid(self, x: Tensor, mask: Tensor | None) -> Tensor | None:
         if mask is not None:
             if mask.shape != x.shape[:2]:
-                raise ValueError(
+                raise UserError(
                     f"mask must be (batch, time) = {tuple(x.shape[:2])} as the inputs are, but has shape "
                     f"{tuple(mask.shape)}; store one 0 or 1 for each position"
                 )
@@ -91,7 +93,7 @@ class Embedding(nn.Module):
             return x
         length = x.shape[1]
         if length > self.max_len:
-            raise ValueError(
+            raise UserError(
                 f"sequences must fit into max_len {self.max_len}, a class token included, but this one has "
                 f"{length} positions; set model.max_len: {length}"
             )

@@ -9,6 +9,8 @@ from itertools import chain
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from leyden.spec.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -32,7 +34,7 @@ def num_parameters(module: nn.Module, *, trainable_only: bool = False) -> int:
     """Numbers in all parameters, shared ones counted once.
 
     Raises:
-        ValueError: a lazy parameter that has no shape yet.
+        UserError: a lazy parameter that has no shape yet.
     """
     return sum(p.numel() for p in _parameters(module) if p.requires_grad or not trainable_only)
 
@@ -75,7 +77,7 @@ def _row(path: str, module: nn.Module, everything: int) -> Row:
 def _parameters(module: nn.Module) -> Iterator[nn.Parameter]:
     for name, parameter in module.named_parameters():
         if is_lazy(parameter):
-            raise ValueError(
+            raise UserError(
                 f"parameters must have a shape to be counted, but {name} takes its shape from the first "
                 "batch; push one batch through the model before"
             )
