@@ -42,7 +42,9 @@ def test_masks_are_those_of_the_original(key: str) -> None:
 def test_first_weights_are_those_of_the_original(key: str) -> None:
     case = CASES[key]
     rng = generator(case)
-    connected = mask(patterns.Sparse(sparsity=case["sparsity"]), case["from_nodes"], case["to_nodes"], rng, internal=False)
+    connected = mask(
+        patterns.Sparse(sparsity=case["sparsity"]), case["from_nodes"], case["to_nodes"], rng, internal=False
+    )
     initialiser = weights.INITIALISERS[case["init"]].model_validate(case["params"])
     np.testing.assert_allclose(draw(initialiser, connected, rng).numpy(), ARRAYS[key], atol=1e-7, rtol=0)
 
@@ -51,7 +53,9 @@ def test_first_weights_are_those_of_the_original(key: str) -> None:
 def test_first_parameters_are_those_of_the_original(key: str) -> None:
     case = CASES[key]
     distribution = parameters.DISTRIBUTIONS[case["method"]].model_validate(case["params"])
-    np.testing.assert_allclose(values(distribution, case["width"], generator(case)).numpy(), ARRAYS[key], rtol=1e-6)
+    np.testing.assert_allclose(
+        values(distribution, case["width"], generator(case)).numpy(), ARRAYS[key], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize("key", named("codebook/"))

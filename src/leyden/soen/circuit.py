@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
-from typing_extensions import Self
 
 from . import compat as quirks
 from .connections import Connection
@@ -16,7 +15,7 @@ from .frozen import Frozen
 from .layers import Layer
 from .problems import CircuitError, told
 from .quantization import Quantization
-from .simulation import Simulation
+from .simulation import METHODS, Simulation
 
 Compat = Annotated[
     frozenset[str],
@@ -29,7 +28,8 @@ Compat = Annotated[
 class Circuit(Frozen):
     """Layers, connections and how they are evaluated.
 
-    ``Circuit.read(tree)`` takes the layout of the original's architecture files and tells every problem at once.
+    ``Circuit.read(tree)`` takes the layout of the original's architecture files and tells every problem at
+    once.
 
     Args:
         layers: The layers, in any order.
@@ -59,15 +59,19 @@ class Circuit(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_name(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and "sim_config" in data and "simulation" not in data:
-            tree = dict(cast(Mapping[str, Any], data))
-            return tree | {"simulation": tree.pop("sim_config")}
-        return data
+    def _one_layout(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        tree = dict(cast(Mapping[str, Any], data))
+        if "sim_config" in tree and "simulation" not in tree:
+            tree["simulation"] = tree.pop("sim_config")
+        return _following_feedback(tree) if _leads_back(tree.get("connections")) else tree
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        found = inconsistencies(self.layers, self.connections, self.simulation, self.quantization)
+        found = inconsistencies(
+            self.layers, self.connections, self.simulation, self.quantization, self.compat
+        )
         if found:
             raise ValueError("; ".join(found))
         return self
@@ -106,6 +110,12 @@ class Circuit(Frozen):
         tree = self.model_dump(mode="json", exclude_defaults=True, exclude={"layers", "connections"})
         return tree | {"layers": layers, "connections": connections}
 
+    def own(self) -> dict[str, Any]:
+        """What files of the original have no place for, as a plain tree; empty where there is nothing."""
+        tree = self.model_dump(mode="json", exclude_defaults=True, include={"seed", "quantization", "compat"})
+        simulation = self.simulation.own()
+        return tree | ({"simulation": simulation} if simulation else {})
+
     @property
     def ordered(self) -> tuple[Layer, ...]:
         """The layers in the order of their numbers, which is the order of evaluation."""
@@ -119,6 +129,38 @@ class Circuit(Frozen):
         """How many connections lead into the target layer of ``key``, at least 1."""
         target = next(c.to_layer for c in self.connections if c.key == key)
         return max(1, sum(c.to_layer == target for c in self.connections))
+
+
+def _leads_back(connections: Any) -> bool:
+    """Whether any connection leads to an earlier layer; what is no connection at all is reported later."""
+    if not isinstance(connections, (list, tuple)):
+        return False
+    ends = [
+        (c.get("from_layer"), c.get("to_layer")) if isinstance(c, Mapping) else (c.from_layer, c.to_layer)
+        for c in cast(list[Any], connections)
+        if isinstance(c, (Mapping, Connection))
+    ]
+    return any(isinstance(a, int) and isinstance(b, int) and b < a for a, b in ends)
+
+
+def _following_feedback(tree: dict[str, Any]) -> dict[str, Any]:
+    """The evaluation order of a circuit with feedback: step by step where the file does not say otherwise."""
+    simulation = tree.get("simulation") or {}
+    if isinstance(simulation, Simulation):
+        simulation = simulation.model_dump(exclude_unset=True)
+    if not isinstance(simulation, Mapping):
+        return tree
+    said = cast(Mapping[str, Any], simulation).get("network_evaluation_method")
+    asked = tree.get("compat", ())
+    if said is not None and asked != "soen" and "switch_method" not in asked:
+        return tree
+    if isinstance(said, str) and METHODS.get(said.strip().lower()) != "layerwise":
+        return tree
+    if said is not None:
+        warnings.warn(
+            "compat `switch_method` evaluates a circuit with feedback by stepwise_gauss_seidel", stacklevel=2
+        )
+    return tree | {"simulation": {**simulation, "network_evaluation_method": "stepwise_gauss_seidel"}}
 
 
 def _short(item: Frozen, *always: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .disturbance import Noise, Perturbation
 from .frozen import Frozen, one_of
@@ -76,7 +76,15 @@ OLD_MODES: dict[str, Mode | None] = {
     "multiplier": None,
 }
 MODES = {"fixed": Frozen, "WICC": Wicc, "NOCC": Nocc}
-OWN_KEYS = ("structure", "init", "allow_self_connections", "constraints", "learnable", "mode", "connection_params")
+OWN_KEYS = (
+    "structure",
+    "init",
+    "allow_self_connections",
+    "constraints",
+    "learnable",
+    "mode",
+    "connection_params",
+)
 OLD_BLOCKS = ("dynamic", "multiplier")
 
 
@@ -103,7 +111,7 @@ class ConnectionParams(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _mode_of(cls, data: Any) -> Any:
+    def _mode_of(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, Mapping):
             return data
         tree = dict(cast(Mapping[str, Any], data))
@@ -118,9 +126,14 @@ class ConnectionParams(Frozen):
         settings: dict[str, Any] = dict(block or {})
         mode = _mode(tree.get("mode"), settings)
         if mode == "fixed" and settings:
-            raise ValueError(f"connection_params belong to WICC and NOCC, but mode is fixed; write mode: {_told(settings)}")
+            raise ValueError(
+                f"connection_params belong to WICC and NOCC, but mode is fixed; write mode: {_told(settings)}"
+            )
         tree["mode"] = mode
-        tree["connection_params"] = None if mode == "fixed" else MODES[mode].model_validate(settings)
+        if mode != "fixed":
+            tree["connection_params"] = MODES[mode].model_validate(settings, context=info.context)
+        else:
+            tree.pop("connection_params", None)
         return tree
 
 
@@ -166,7 +179,7 @@ class Connection(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _one_layout(cls, data: Any) -> Any:
-        """Older files have the settings of pattern and initialiser side by side; bring them into today's layout."""
+        """Older files have settings of pattern and initialiser side by side; sort them into two blocks."""
         if not isinstance(data, Mapping) or isinstance(data.get("params"), ConnectionParams):
             return data
         tree = dict(cast(Mapping[str, Any], data))
@@ -180,7 +193,9 @@ class Connection(Frozen):
     @classmethod
     def _weights_only(cls, value: Noise | Perturbation) -> Noise | Perturbation:
         if set(value.levels()) - {"j"}:
-            raise ValueError(f"a connection has noise on its weights only (`j`), but got {sorted(value.levels())}")
+            raise ValueError(
+                f"a connection has noise on its weights only (`j`), but got {sorted(value.levels())}"
+            )
         return value
 
     @property

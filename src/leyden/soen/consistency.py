@@ -11,50 +11,75 @@ from .quantization import Quantization
 from .simulation import Simulation
 from .sources import SOURCES
 
+REPAIR = "write network_evaluation_method: stepwise_gauss_seidel"
+
 
 def inconsistencies(
     layers: Sequence[Layer],
     connections: Sequence[Connection],
     simulation: Simulation,
     quantization: Quantization | None,
+    compat: frozenset[str],
 ) -> list[str]:
     """Every contradiction between parts that are each right by themselves."""
     ids = [layer.layer_id for layer in layers]
-    found = [f"layer_id must be unique, but {i} occurs {ids.count(i)} times" for i in sorted(set(ids)) if ids.count(i) > 1]
+    found = [
+        f"layer_id must be unique, but {i} occurs {ids.count(i)} times"
+        for i in sorted(set(ids))
+        if ids.count(i) > 1
+    ]
     if found:
         return found
     known = {layer.layer_id: layer for layer in layers}
     for connection in connections:
         missing = [i for i in (connection.from_layer, connection.to_layer) if i not in known]
         if missing:
-            found.append(f"{connection.key} needs layer {missing[0]}, which does not exist; layers: {sorted(ids)}")
+            found.append(
+                f"{connection.key} needs layer {missing[0]}, which does not exist; layers: {sorted(ids)}"
+            )
     if found:
         return found
     keys = [c.key for c in connections]
-    found += [f"{key} must be one connection, but there are {keys.count(key)}" for key in sorted(set(keys)) if keys.count(key) > 1]
+    found += [
+        f"{key} must be one connection, but there are {keys.count(key)}"
+        for key in sorted(set(keys))
+        if keys.count(key) > 1
+    ]
     for connection in connections:
-        found += _of_connection(connection, known[connection.from_layer], known[connection.to_layer], simulation)
+        source, target = known[connection.from_layer], known[connection.to_layer]
+        found += _of_connection(connection, source, target, simulation)
+        if "unused_connections" not in compat:
+            found += _without_effect(connection, target, simulation, first=target.layer_id == min(ids))
     for layer in layers:
         found += _of_layer(layer, [c for c in connections if c.internal and c.from_layer == layer.layer_id])
     if simulation.early_stopping_forward_pass and not simulation.stepwise:
-        found.append(
-            "early_stopping_forward_pass needs a stepwise evaluation; write network_evaluation_method: stepwise_gauss_seidel"
-        )
+        found.append(f"early_stopping_forward_pass needs a stepwise evaluation; {REPAIR}")
     for key in (quantization.connections or []) if quantization else []:
         if key not in keys:
-            found.append(f"quantization.connections must name connections, but got {key!r}; known: {', '.join(keys)}")
+            found.append(
+                f"quantization.connections must name connections, but got {key!r}; known: {', '.join(keys)}"
+            )
     return found
 
 
-def _of_connection(connection: Connection, source: Layer, target: Layer, simulation: Simulation) -> Iterator[str]:
+def _of_connection(
+    connection: Connection, source: Layer, target: Layer, simulation: Simulation
+) -> Iterator[str]:
     key, params = connection.key, connection.params
-    if connection.internal and not target.params.internal:
-        yield f"{key}: a {target.layer_type} layer does not act on a self connection; remove it"
     if not connection.internal and connection.to_layer < connection.from_layer and not simulation.stepwise:
-        yield f"{key} leads back, which layerwise evaluation cannot follow; write network_evaluation_method: stepwise_gauss_seidel"
+        yield f"{key} leads back, which layerwise evaluation cannot follow; {REPAIR}"
     if source.params.polarised and params.mode != "fixed":
-        yield f"{key}: layer {source.layer_id} has a polarity, which a {params.mode} connection cannot keep; write mode: fixed"
+        yield f"{key}: {params.mode} cannot keep the polarity of layer {source.layer_id}; write mode: fixed"
     yield from (f"{key}: {text}" for text in _of_pattern(connection, source.params.dim, target.params.dim))
+
+
+def _without_effect(
+    connection: Connection, target: Layer, simulation: Simulation, *, first: bool
+) -> Iterator[str]:
+    if connection.internal and not target.params.internal:
+        yield f"{connection.key}: a {target.layer_type} layer does not act on a self connection; remove it"
+    elif first and simulation.input_type == "state":
+        yield f"{connection.key} reaches the input layer; remove it, or write input_type: flux"
 
 
 def _of_pattern(connection: Connection, width: int, height: int) -> Iterator[str]:
@@ -62,11 +87,15 @@ def _of_pattern(connection: Connection, width: int, height: int) -> Iterator[str
     if isinstance(pattern, (InverseOneToOne, HierarchicalBlocks)) and width != height:
         yield f"{pattern.name} needs layers of one size, but got {width} and {height}"
     if isinstance(pattern, HierarchicalBlocks) and pattern.base_size**pattern.levels != width:
-        yield f"{pattern.name} needs base_size^levels = {pattern.base_size**pattern.levels} nodes, but got {width}"
-    if isinstance(pattern, OneToOne) and pattern.source_start_node_id is not None and pattern.source_end_node_id is not None:
+        yield f"{pattern.name} needs {pattern.base_size**pattern.levels} nodes, but got {width}"
+    if (
+        isinstance(pattern, OneToOne)
+        and pattern.source_start_node_id is not None
+        and pattern.source_end_node_id is not None
+    ):
         count = pattern.source_end_node_id - pattern.source_start_node_id + 1
         if pattern.source_end_node_id >= width or count > height:
-            yield f"nodes {pattern.source_start_node_id} to {pattern.source_end_node_id} must exist among {width} and fit {height}"
+            yield f"the range of {count} source nodes must exist among {width} and fit {height} targets"
     if connection.params.mode == "WICC":
         j_out = getattr(connection.params.connection_params, "j_out", None)
         if isinstance(j_out, list) and len(j_out) != height:
@@ -77,10 +106,10 @@ def _of_pattern(connection: Connection, width: int, height: int) -> Iterator[str
 def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[str]:
     params, place = layer.params, f"layer {layer.layer_id}"
     if params.polarity is not None and len(params.polarity) != params.dim:
-        yield f"{place}: polarity must have one sign for each of {params.dim} nodes, but got {len(params.polarity)}"
+        yield f"{place}: polarity must have {params.dim} signs, but got {len(params.polarity)}"
     allowed = {"phi", "g", "s", *params.rules()}
     for key in sorted({*layer.noise.levels(), *layer.perturb.levels()} - allowed):
-        yield f"{place}: a {layer.layer_type} layer has no {key} to disturb; known: {', '.join(sorted(allowed))}"
+        yield f"{place}: {layer.layer_type} has no {key} to disturb; known: {', '.join(sorted(allowed))}"
     if layer.noise.relative and layer.perturb.levels():
         yield f"{place}: relative noise cannot be combined with a perturbation; choose one"
     if isinstance(params, SingleDendrite) and params.solver != "FE":
@@ -96,11 +125,11 @@ def _of_solver(layer: Layer, params: SingleDendrite, loops: Sequence[Connection]
             yield f"needs a layer without self connection, but there is {loops[0].key}; write solver: FE"
         if SOURCES[params.source_func].uses_current:
             yield (
-                f"needs a recurrence that is linear in the state, but g of {params.source_func} depends on it; "
+                f"needs a recurrence that is linear in the state, which g of {params.source_func} is not; "
                 "write solver: FE, or PARARNN"
             )
     elif loops and not _diagonal(loops[0]):
-        yield f"needs a self connection that is one to one and fixed, but {loops[0].key} is not; write solver: FE"
+        yield f"needs a one_to_one, fixed self connection, which {loops[0].key} is not; write solver: FE"
 
 
 def _diagonal(loop: Connection) -> bool:

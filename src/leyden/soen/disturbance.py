@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from .frozen import Frozen
 
@@ -35,7 +34,7 @@ class Noise(Frozen):
     bias_current: Std = 0.0
     j: Std = 0.0
     relative: bool = False
-    extras: dict[str, Std] = {}
+    extras: dict[str, Std] = Field(default_factory=dict[str, Std])
 
     def levels(self) -> dict[str, float]:
         """What is disturbed -> its standard deviation, the zeros left out."""
@@ -70,8 +69,8 @@ class Perturbation(Frozen):
     bias_current_std: Std = 0.0
     j_mean: float = 0.0
     j_std: Std = 0.0
-    extras_mean: dict[str, float] = {}
-    extras_std: dict[str, Std] = {}
+    extras_mean: dict[str, float] = Field(default_factory=dict[str, float])
+    extras_std: dict[str, Std] = Field(default_factory=dict[str, Std])
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:

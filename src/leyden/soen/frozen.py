@@ -12,7 +12,7 @@ from leyden.spec.strict import Strict
 
 
 class Frozen(Strict):
-    """Frozen, checked, nothing extra. Under ``compat: keys`` unknown keys are dropped and told, as the original drops them."""
+    """Frozen, checked, nothing extra; under ``compat: keys`` unknown keys are dropped and told."""
 
     @model_validator(mode="before")
     @classmethod

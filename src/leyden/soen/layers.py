@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
-from typing_extensions import Self
 
 from .disturbance import Noise, Perturbation
 from .frozen import Frozen, one_of
@@ -17,7 +16,9 @@ from .units import convert
 
 Positive = Annotated[Parameter, Rule(box=Box(min=0.0))]
 Log = Annotated[Parameter, Rule(log=True, box=Box(min=0.0))]
-Solver = Annotated[Literal["FE", "PS", "PARARNN"], Field(description="forward Euler, parallel scan, Newton with scan")]
+Solver = Annotated[
+    Literal["FE", "PS", "PARARNN"], Field(description="forward Euler, parallel scan, Newton with scan")
+]
 
 #: 1/beta_L of the default inductance at fan-out 1
 GAMMA_PLUS = convert(5e-10, "L", "gamma_plus")
@@ -37,7 +38,7 @@ class LayerParams(Polarity):
     solvers: ClassVar[tuple[str, ...]] = ("FE",)
 
     dim: Annotated[int, Field(ge=1)]
-    learnable_params: dict[str, bool] = {}
+    learnable_params: dict[str, bool] = Field(default_factory=dict[str, bool])
     solver: Solver = "FE"
 
     @field_validator("solver", mode="before")
@@ -65,7 +66,11 @@ class LayerParams(Polarity):
     @classmethod
     def trainable_names(cls) -> list[str]:
         """Every name that ``learnable_params`` may hold."""
-        names = [stored for name, rule in cls.rules().items() for stored in ([f"log_{name}"] if rule.log else []) + [name]]
+        names = [
+            stored
+            for name, rule in cls.rules().items()
+            for stored in ([f"log_{name}"] if rule.log else []) + [name]
+        ]
         own = ["connectivity.weight"] if cls.internal else []
         return names + list(cls.weights) + own
 
@@ -115,7 +120,7 @@ class Soma(SingleDendrite):
 
 
 class MultiplierWICC(LayerParams):
-    """Multiplier with inductive coupling: s' = gamma_plus (g(phi + phi_y, I - s) - g(phi - phi_y, I + s)) - gamma_minus s."""
+    """Multiplier with collection coil: the difference of two source functions, integrated like a dendrite."""
 
     internal = True
 
@@ -127,7 +132,7 @@ class MultiplierWICC(LayerParams):
 
 
 class MultiplierNOCC(LayerParams):
-    """Multiplier without collection coil: two arms s1, s2 and their common output m, which is the layer's state."""
+    """Multiplier without collection coil: two arms s1, s2 and their common output m, the layer's state."""
 
     internal = True
 
@@ -175,7 +180,9 @@ class Synapse(LayerParams):
     alpha: Annotated[Parameter, Rule(box=Box(min=0.0, max=1.0))] = number(0.9)
 
 
-CELL = tuple(f"{m}.{n}_l0" for m in ("module", "core") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+CELL = tuple(
+    f"{m}.{n}_l0" for m in ("module", "core") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+)
 
 
 class RNN(LayerParams):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import Field, SerializeAsAny, field_validator, model_serializer, model_validator
-from typing_extensions import Self
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_serializer, model_validator
 
 from .frozen import Frozen, one_of
 
@@ -49,7 +48,7 @@ OPEN = Box()
 
 @dataclass(frozen=True)
 class Rule:
-    """What the equations ask of a parameter: stored as its logarithm or plainly, and the box it never leaves."""
+    """What the equations ask of a parameter: stored as a logarithm or not, and the box it never leaves."""
 
     log: bool = False
     box: Box = OPEN
@@ -59,7 +58,8 @@ class Distribution(Frozen):
     """Where first values come from. Every distribution can repeat itself in blocks.
 
     Args:
-        block_size: How many neighbouring nodes share a value (`shared`), or how many values are repeated (`tiled`).
+        block_size: How many neighbouring nodes share a value (`shared`), or how many values are repeated
+            (`tiled`).
         block_mode: `shared`: a, a, b, b; `tiled`: a, b, a, b.
     """
 
@@ -181,7 +181,8 @@ class Parameter(Frozen):
     Args:
         distribution: Where the first values come from.
         constraints: The box the values stay in, in place of the layer's own.
-        learnable: Whether it is trained; true where neither this nor the layer's `learnable_params` says otherwise.
+        learnable: Whether it is trained; true where neither this nor the layer's `learnable_params` says
+            otherwise.
     """
 
     distribution: SerializeAsAny[Distribution] = Constant()
@@ -190,7 +191,7 @@ class Parameter(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _forms(cls, data: Any) -> Any:
+    def _forms(cls, data: Any, info: ValidationInfo) -> Any:
         if isinstance(data, (int, float)) and not isinstance(data, bool):
             return {"distribution": Constant(value=float(data))}
         if not isinstance(data, Mapping):
@@ -204,15 +205,14 @@ class Parameter(Frozen):
             tree["distribution"] = Constant(value=tree.pop("value"))
         elif "distribution" in tree:
             kind = one_of(tree["distribution"], DISTRIBUTIONS, "a distribution")
-            tree["distribution"] = kind.model_validate(tree.pop("params", None) or {})
+            tree["distribution"] = kind.model_validate(tree.pop("params", None) or {}, context=info.context)
         return tree
 
     @model_serializer
     def _written(self) -> Any:
         d = self.distribution
-        plain = isinstance(d, Constant) and d.block_size == 1
         tree: dict[str, Any]
-        if plain and d.value is not None:
+        if isinstance(d, Constant) and d.block_size == 1 and d.value is not None:
             if self.constraints is None and self.learnable is None:
                 return d.value
             tree = {"value": d.value}

@@ -1,12 +1,11 @@
-"""Every connectivity pattern: which nodes of one layer reach which nodes of another. The masks are drawn in ``soen/torch/masks.py``."""
+"""Every connectivity pattern: which nodes of one layer reach which nodes of another."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import AliasChoices, Field, SerializeAsAny, model_serializer, model_validator
-from typing_extensions import Self
+from pydantic import AliasChoices, Field, SerializeAsAny, ValidationInfo, model_serializer, model_validator
 
 from .frozen import Frozen, one_of
 
@@ -44,7 +43,9 @@ class OneToOne(Pattern):
         if (first is None) != (last is None):
             raise ValueError("source_start_node_id and source_end_node_id go together; give both or neither")
         if first is not None and last is not None and first > last:
-            raise ValueError(f"source_start_node_id must not be above source_end_node_id, but got {first} and {last}")
+            raise ValueError(
+                f"source_start_node_id must not be above source_end_node_id, but got {first} and {last}"
+            )
         return self
 
 
@@ -173,7 +174,7 @@ class HierarchicalBlocks(Pattern):
     def _one_a_level(self) -> Self:
         if self.tier_fractions is not None and len(self.tier_fractions) != self.levels:
             raise ValueError(
-                f"tier_fractions must have one entry a level ({self.levels}), but got {len(self.tier_fractions)}"
+                f"tier_fractions must have {self.levels} entries, but got {len(self.tier_fractions)}"
             )
         return self
 
@@ -213,12 +214,13 @@ class Structure(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _form(cls, data: Any) -> Any:
+    def _form(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, Mapping) or "type" not in data:
             return data
         tree = dict(cast(Mapping[str, Any], data))
         kind = PATTERNS[one_of(tree.pop("type"), PATTERN_NAMES, "a connectivity pattern")]
-        return tree | {"pattern": kind.model_validate(tree.pop("params", None) or {})}
+        params = tree.pop("params", None) or {}
+        return tree | {"pattern": kind.model_validate(params, context=info.context)}
 
     @model_serializer
     def _written(self) -> dict[str, Any]:

@@ -56,7 +56,8 @@ class Polarity(Frozen):
         elif self.polarity_file is not None:
             found = _from_file(self.polarity_file)
         elif isinstance(init, RandomPolarity):
-            # the original's draw, on a generator of our own: numpy's legacy stream decides which nodes inhibit
+            # the original's draw, on a generator of our own: numpy's legacy stream decides which nodes
+            # inhibit
             generator = np.random.RandomState(seed % 2**32 if init.seed is None else init.seed)
             found = np.ones(width, dtype=np.int64)
             count = int(width * (1 - init.excitatory_ratio))
@@ -68,7 +69,9 @@ class Polarity(Frozen):
             elif init == "inhibitory":
                 found[:] = -1
         if found.shape != (width,):
-            raise CircuitError([f"polarity must have one sign for each of {width} nodes, but got {found.shape}"])
+            raise CircuitError(
+                [f"polarity must have one sign for each of {width} nodes, but got {found.shape}"]
+            )
         return found.astype(np.int64)
 
 

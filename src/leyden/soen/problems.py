@@ -10,7 +10,7 @@ from leyden.spec.errors import UserError, shown
 
 
 class CircuitError(UserError):
-    """A circuit, a model file or a setting of the simulator that cannot be used; ``problems`` has every one."""
+    """A circuit, a model file or an input that cannot be used; ``problems`` says all that is wrong."""
 
     def __init__(self, problems: Sequence[str], name: str = "the circuit") -> None:
         assert problems

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
-from typing_extensions import Self
 
 from .frozen import Frozen
 
@@ -22,7 +21,8 @@ class Quantization(Frozen):
         bits: 2^bits + 1 levels.
         levels: Number of levels, in place of bits.
         connections: Names such as `J_0_to_1`; every trained connection where absent.
-        stochastic: Whether weights are rounded up with the probability of how near they are, in training mode.
+        stochastic: Whether weights are rounded up with the probability of how near they are, in training
+            mode.
         gradient: `straight_through`: as if nothing had been snapped; `none`: no gradient reaches the weights.
     """
 
@@ -44,14 +44,18 @@ class Quantization(Frozen):
 
     def codebook(self) -> np.ndarray[Any, Any]:
         """The levels, ascending, float64."""
-        return codebook(self.min, self.max, self.levels if self.bits is None else 2**self.bits + 1)
+        levels = 2**self.bits + 1 if self.levels is None and self.bits is not None else self.levels
+        assert levels is not None
+        return codebook(self.min, self.max, levels)
 
 
 def codebook(low: float, high: float, levels: int) -> np.ndarray[Any, Any]:
     """At most ``levels`` values from ``low`` to ``high``, one of them always 0.
 
-    Where 0 lies within the range, half of the others are below it and half above, equally spaced. A range without room on
-    one side of 0 has that side's levels on the other, so that the number of levels is kept; only a range without any width
+    Where 0 lies within the range, half of the others are below it and half above, equally spaced. A range
+    without room on
+    one side of 0 has that side's levels on the other, so that the number of levels is kept; only a range
+    without any width
     has fewer than asked for.
     """
     rest = levels - 1

@@ -1,4 +1,4 @@
-"""The rate table: mean voltage of a two-junction interferometer over bias current and flux, as numbers on a grid."""
+"""The rate table: mean voltage of a two-junction interferometer over bias current and flux, on a grid."""
 
 from __future__ import annotations
 
@@ -39,8 +39,13 @@ class RateTable:
         if len(shape) != 2 or min(shape) < 2:
             problems.append(f"rates must be a table of at least 2 x 2 numbers, but got shape {shape}")
         elif self.currents.shape != shape[:1]:
-            problems.append(f"there must be one current for each of {shape[0]} rows, but got {self.currents.shape}")
-        elif not np.allclose(np.diff(self.currents), self.currents[1] - self.currents[0]) or self.currents[0] >= self.currents[1]:
+            problems.append(
+                f"there must be one current for each of {shape[0]} rows, but got {self.currents.shape}"
+            )
+        elif (
+            not np.allclose(np.diff(self.currents), self.currents[1] - self.currents[0])
+            or self.currents[0] >= self.currents[1]
+        ):
             problems.append("currents must ascend in equal steps")
         if not np.isfinite(self.rates).all():
             problems.append("rates must be finite")
@@ -54,7 +59,7 @@ class RateTable:
 
     @classmethod
     def read(cls, path: str | Path) -> RateTable:
-        """A table from a `.npz` file of ours or from the original's table file, which is a pickle and read as plain data.
+        """A table from a `.npz` file, or from the original's pickle, which is read as plain data.
 
         Raises:
             CircuitError: The file is no rate table.
@@ -67,7 +72,9 @@ class RateTable:
                 currents=np.asarray(held["ib_list"], dtype=np.float64),
                 rates=np.asarray(held["g_array"], dtype=np.float64),
                 origin=str(held.get("origin", path.name)),
-                parameters=json.loads(str(held["params"])) if isinstance(held.get("params"), (str, np.ndarray)) else {},
+                parameters=json.loads(str(held["params"]))
+                if isinstance(held.get("params"), (str, np.ndarray))
+                else {},
             )
         except (OSError, KeyError, ValueError) as error:
             if isinstance(error, CircuitError):
@@ -99,7 +106,7 @@ def shipped() -> RateTable:
     file = files("leyden.soen") / SHIPPED
     if not file.is_file():
         raise CircuitError(
-            ["a RateArray source needs a table, and none is installed; give one, or make it: leyden soen rate-table"],
+            ["RateArray needs a table, and none is installed; give one, or make it: leyden soen rate-table"],
             "the rate table",
         )
     with file.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
@@ -121,5 +128,7 @@ def _pickled(path: Path) -> dict[str, Any]:
 
     held = read(path.read_bytes(), str(path))
     if not isinstance(held, dict):
-        raise CircuitError([f"{path} must hold a dictionary, but got {type(held).__name__}"], "the rate table")
+        raise CircuitError(
+            [f"{path} must hold a dictionary, but got {type(held).__name__}"], "the rate table"
+        )
     return dict(held)

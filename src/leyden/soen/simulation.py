@@ -25,14 +25,20 @@ METHODS: dict[str, Method] = {
 }
 
 
+#: settings that files of the original do not know
+OWN = {"out_of_range", "noise_in"}
+
+
 class Simulation(Frozen):
     """How a circuit is evaluated. Every quantity is dimensionless; ``dt = 37`` are 37/omega_c = 0.0999 ns.
 
     Args:
         dt: Time step.
         dt_learnable: Whether the time step is a trainable parameter.
-        input_type: `state`: the input is the first layer's state; `flux`: it is the flux into the first layer.
-        network_evaluation_method: Whole sequences layer by layer, or all layers at each step: Gauss-Seidel uses states that
+        input_type: `state`: the input is the first layer's state; `flux`: it is the flux into the first
+            layer.
+        network_evaluation_method: Whole sequences layer by layer, or all layers at each step: Gauss-Seidel
+            uses states that
             this step has already updated, Jacobi only those of the step before.
         track_power: Record power and energy of dendrites.
         track_phi: Record the flux that source functions see.
@@ -70,7 +76,11 @@ class Simulation(Frozen):
     @field_validator("network_evaluation_method", mode="before")
     @classmethod
     def _spelled(cls, value: Any) -> Any:
-        return one_of(value.strip().lower(), METHODS, "the evaluation method") if isinstance(value, str) else value
+        return (
+            one_of(value.strip().lower(), METHODS, "the evaluation method")
+            if isinstance(value, str)
+            else value
+        )
 
     @property
     def stepwise(self) -> bool:
@@ -82,6 +92,10 @@ class Simulation(Frozen):
         """Whether anything besides the states is recorded."""
         return self.track_power or self.track_phi or self.track_g or self.track_s
 
+    def original(self) -> dict[str, Any]:
+        """Every setting that files of the original know."""
+        return self.model_dump(exclude=OWN)
 
-#: settings that files of the original know
-ORIGINAL_KEYS = tuple(name for name in Simulation.model_fields if name not in ("out_of_range", "noise_in"))
+    def own(self) -> dict[str, Any]:
+        """The settings that they do not know, defaults left out."""
+        return self.model_dump(include=OWN, exclude_defaults=True)

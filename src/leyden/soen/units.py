@@ -1,4 +1,4 @@
-"""Physical constants of the circuits and the maps between laboratory units and the simulator's dimensionless ones.
+"""Physical constants, and the maps between laboratory units and the simulator's dimensionless ones.
 
 Josephson junction theory: currents in units of the critical current, flux in flux quanta, time in 1/omega_c.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, SerializeAsAny, model_serializer, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, model_serializer, model_validator
 
 from .frozen import Frozen, one_of
 
@@ -183,14 +183,15 @@ class Init(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _form(cls, data: Any) -> Any:
+    def _form(cls, data: Any, info: ValidationInfo) -> Any:
         if isinstance(data, str):
             data = {"name": data}
         if not isinstance(data, Mapping) or "name" not in data:
             return data
         tree = dict(cast(Mapping[str, Any], data))
         kind = one_of(tree.pop("name"), INITIALISERS, "an initialiser")
-        return tree | {"initialiser": kind.model_validate(tree.pop("params", None) or {})}
+        params = tree.pop("params", None) or {}
+        return tree | {"initialiser": kind.model_validate(params, context=info.context)}
 
     @model_serializer
     def _written(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _drawn(circuit: Circuit, connection: Connection, generator: Generator, seed:
 
 
 def fan_outs(circuit: Circuit, drawn: dict[str, Drawn], layer_id: int) -> Tensor:
-    """Connections that leave each node of a layer, self connections included, at least 1; float32 of shape (nodes,)."""
+    """Connections that leave each node of a layer, self connections too, at least 1; float32 (nodes,)."""
     leaving = [drawn[c.key].mask.sum(0) for c in circuit.connections if c.from_layer == layer_id]
     total = torch.stack(leaving).sum(0) if leaving else torch.zeros(circuit.layer(layer_id).params.dim)
     return total.float().clamp(min=1.0)

@@ -13,7 +13,8 @@ from ..simulation import Simulation
 class Rest:
     """Watches how much states change from step to step.
 
-    With a full window the largest change within it must lie below an absolute and a relative tolerance; until it is full, and
+    With a full window the largest change within it must lie below an absolute and a relative tolerance; until
+    it is full, and
     without one, several steps in a row must each change less than ``early_stopping_tolerance``.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a connection does during one forward: a plain matrix product, or one multiplier circuit for each weight."""
+"""What a connection does in one forward: a matrix product, or one multiplier circuit for each weight."""
 
 from __future__ import annotations
 
@@ -119,7 +119,8 @@ class WiccEdge(Circuits):
         super().__init__(weight, mask, dt, source, disturbed)
         self.settings = settings
         self.j_out = collection(settings, mask).to(weight)
-        # these constants are single precision in every circuit of the original, double precision circuits included
+        # these constants are single precision in every circuit of the original, double precision circuits
+        # included
         self.gamma_plus, self.gamma_minus, self.bias = (
             torch.tensor(float(np.float32(value)), dtype=weight.dtype, device=weight.device)
             for value in (settings.gamma_plus, settings.gamma_minus, settings.bias_current)

@@ -1,8 +1,9 @@
 """The three orders of evaluation: layer by layer over whole sequences, or all layers step by step.
 
-    layerwise      layer by layer; the source's state at the same step drives the target
-    Gauss-Seidel   step by step; sources with a lower number have this step's state already, the others the last one's
-    Jacobi         step by step; every source has the last step's state
+layerwise      layer by layer; the source's state at the same step drives the target
+Gauss-Seidel   step by step; sources with a lower number have this step's state already, the others the last
+one's
+Jacobi         step by step; every source has the last step's state
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Forward:
         nows: What holds for each during this forward, by number.
         connections: The connections in the order of the description.
         edges: What each of them does, by key.
+        loops: Keys of the self connections that their layer acts on.
         states: State of each layer before the first step, by number.
         circuits: States of each connection's circuits, by key.
         simulation: How to evaluate.
@@ -42,6 +44,7 @@ class Forward:
     nows: Mapping[int, Now]
     connections: Sequence[Connection]
     edges: Mapping[str, Edge]
+    loops: frozenset[str]
     states: Mapping[int, State]
     circuits: Mapping[str, EdgeState]
     simulation: Simulation
@@ -52,8 +55,11 @@ class Forward:
         return [c for c in self.connections if c.to_layer == layer_id and not c.internal]
 
     def loop(self, layer_id: int) -> Connection | None:
-        """The self connection of a layer."""
-        return next((c for c in self.connections if c.internal and c.to_layer == layer_id), None)
+        """The self connection of a layer that acts on it."""
+        return next(
+            (c for c in self.connections if c.internal and c.to_layer == layer_id and c.key in self.loops),
+            None,
+        )
 
     def driven(self, layer: Layer) -> bool:
         """Whether the input is this layer's state."""

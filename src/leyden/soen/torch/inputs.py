@@ -27,16 +27,21 @@ def fitted(x: Tensor, width: int, like: Tensor, pad: bool) -> Tensor:
         pad: Whether missing channels become zeros and surplus ones are cut.
 
     Raises:
-        CircuitError: Wrong number of dimensions or channels, no time steps, integers, or a precision too low for the states.
+        CircuitError: Wrong number of dimensions or channels, no time steps, integers, or a precision too low
+            for the states.
     """
     if x.dim() != 3 or x.shape[1] < 1:
-        raise CircuitError([f"the input must be (batch, time, {width}), but got shape {tuple(x.shape)}"], "the input")
+        raise CircuitError(
+            [f"the input must be (batch, time, {width}), but got shape {tuple(x.shape)}"], "the input"
+        )
     if not x.is_floating_point():
-        raise CircuitError([f"the input must be floating point, but got {x.dtype}; encode integers first"], "the input")
+        raise CircuitError(
+            [f"the input must be floating point, but got {x.dtype}; encode integers first"], "the input"
+        )
     if like.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled(x.device.type):
         raise CircuitError(
             [
-                "states grow by small steps that half precision rounds away; use float32 or float64 and no autocast "
+                "half precision rounds small steps of states away; use float32 or float64 and no autocast "
                 "(trainer.precision: 32-true or 64-true)"
             ],
             "the precision",
@@ -44,7 +49,7 @@ def fitted(x: Tensor, width: int, like: Tensor, pad: bool) -> Tensor:
     if x.shape[2] != width:
         if not pad:
             raise CircuitError(
-                [f"the input must have {width} channels, one for each node of the first layer, but got {x.shape[2]}"],
+                [f"the input must have {width} channels, as the first layer has nodes, but got {x.shape[2]}"],
                 "the input",
             )
         if x.shape[2] > width:
@@ -62,7 +67,8 @@ def starting(initial: Initial, layers: Sequence[Layer], batch: int, like: Tensor
     """The state of each layer before the first step.
 
     Args:
-        initial: By number or name of a layer, or name of a hidden state such as ``layer_2.s1``; (nodes,) or (batch, nodes).
+        initial: By number or name of a layer, or name of a hidden state such as ``layer_2.s1``; (nodes,) or
+            (batch, nodes).
             Zero where nothing is given.
         layers: The layers.
         batch: Samples.
@@ -78,17 +84,22 @@ def starting(initial: Initial, layers: Sequence[Layer], batch: int, like: Tensor
         if len(found) > 1 and None not in found[1:]:
             whole = (output, *whole[1:])
         states[layer.layer_id] = tuple(
-            known if value is None or n == 0 else value for n, (known, value) in enumerate(zip(whole, found, strict=True))
+            known if value is None or n == 0 else value
+            for n, (known, value) in enumerate(zip(whole, found, strict=True))
         )
     return states
 
 
-def starting_circuits(initial: Initial, edges: Mapping[str, Edge], batch: int, like: Tensor) -> dict[str, EdgeState]:
+def starting_circuits(
+    initial: Initial, edges: Mapping[str, Edge], batch: int, like: Tensor
+) -> dict[str, EdgeState]:
     """The states of each connection's circuits before the first step, under names such as ``J_0_to_1.0``."""
     states: dict[str, EdgeState] = {}
     for key, edge in edges.items():
         states[key] = tuple(
-            _fitted(initial[f"{key}.{n}"], f"{key}.{n}", batch, zero.shape[1], like) if f"{key}.{n}" in initial else zero
+            _fitted(initial[f"{key}.{n}"], f"{key}.{n}", batch, zero.shape[1], like)
+            if f"{key}.{n}" in initial
+            else zero
             for n, zero in enumerate(edge.rest(batch))
         )
     return states
@@ -102,7 +113,10 @@ def refuse_unknown(initial: Initial, known: Iterable[str]) -> None:
         name = f"layer_{key}" if isinstance(key, int) else key
         if name not in names:
             near = nearest(name, names)
-            problems.append(f"there is no state {name}; " + (f"did you mean `{near}`?" if near else f"known: {', '.join(names)}"))
+            problems.append(
+                f"there is no state {name}; "
+                + (f"did you mean `{near}`?" if near else f"known: {', '.join(names)}")
+            )
     if problems:
         raise CircuitError(problems, "the initial states")
 
@@ -111,6 +125,7 @@ def _fitted(value: Tensor, name: str, batch: int, width: int, like: Tensor) -> T
     value = torch.as_tensor(value)
     if value.shape not in ((width,), (batch, width)):
         raise CircuitError(
-            [f"{name} must have shape ({width},) or ({batch}, {width}), but got {tuple(value.shape)}"], "the initial states"
+            [f"{name} must have shape ({width},) or ({batch}, {width}), but got {tuple(value.shape)}"],
+            "the initial states",
         )
     return value.to(like).expand(batch, width)

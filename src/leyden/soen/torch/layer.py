@@ -56,7 +56,7 @@ class Now:
     noise: Disturbance
 
     def parameters(self, like: Tensor) -> Mapping[str, Tensor]:
-        """The parameters of one step: as they are, or each disturbed from its clean value, shape of ``like``."""
+        """The parameters of one step: as they are, or disturbed from clean values, shape of ``like``."""
         keys = self.noise.levels.keys & self.values.keys()
         if not keys:
             return self.values
@@ -72,7 +72,7 @@ class Step(NamedTuple):
 
 
 class Rolled(NamedTuple):
-    """A whole sequence: outputs (batch, time + 1, nodes), the final states, and flux and g (batch, time, nodes)."""
+    """A whole sequence: outputs (batch, time + 1, nodes), final states, flux and g (batch, time, nodes)."""
 
     history: Tensor
     state: State
@@ -103,7 +103,9 @@ class Layer(nn.Module):
         super().__init__()
         self.layer_id = birth.spec.layer_id
         self.params: LayerParams = birth.spec.params
-        self.levels = Levels(birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels())
+        self.levels = Levels(
+            birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels()
+        )
         self._obey_settings = "learnable" not in birth.compat
         for name, rule in self.params.rules().items():
             distribution = self.params.parameter(name).distribution
@@ -120,7 +122,9 @@ class Layer(nn.Module):
         wanted = self.params.learnable_params
         for name, parameter in self.named_parameters(remove_duplicate=False):
             plain = name.removeprefix("log_")
-            said = getattr(getattr(self.params, plain, None), "learnable", None) if self._obey_settings else None
+            said = (
+                getattr(getattr(self.params, plain, None), "learnable", None) if self._obey_settings else None
+            )
             default = parameter.requires_grad if said is None else said
             parameter.requires_grad_(wanted.get(name, wanted.get(plain, default)))
 
@@ -152,7 +156,7 @@ class Layer(nn.Module):
         return None
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
-        """One time step under flux ``phi`` (batch, nodes); memoryless kinds take (batch, time, nodes) as well."""
+        """One step under flux ``phi`` (batch, nodes); memoryless kinds take (batch, time, nodes) as well."""
         raise NotImplementedError
 
     def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
@@ -165,4 +169,3 @@ class Layer(nn.Module):
             now: What holds during this forward.
         """
         return None
-

@@ -13,7 +13,9 @@ from .. import patterns as p
 from ..problems import CircuitError
 
 
-def mask(pattern: p.Pattern, width: int, height: int, generator: Generator, *, internal: bool, own: bool = True) -> Tensor:
+def mask(
+    pattern: p.Pattern, width: int, height: int, generator: Generator, *, internal: bool, own: bool = True
+) -> Tensor:
     """The mask of a connection from ``width`` to ``height`` nodes.
 
     Args:
@@ -28,7 +30,9 @@ def mask(pattern: p.Pattern, width: int, height: int, generator: Generator, *, i
     return drawn.fill_diagonal_(0.0) if not own and width == height else drawn
 
 
-def _drawn(pattern: p.Pattern, width: int, height: int, generator: Generator, internal: bool, own: bool) -> Tensor:
+def _drawn(
+    pattern: p.Pattern, width: int, height: int, generator: Generator, internal: bool, own: bool
+) -> Tensor:
     match pattern:
         case p.Dense():
             return torch.ones(height, width)
@@ -108,7 +112,9 @@ def _constant(fan_out: int, width: int, height: int, generator: Generator, own: 
     return found
 
 
-def _spatial(pattern: p.Spatial, width: int, height: int, generator: Generator, internal: bool, own: bool) -> Tensor:
+def _spatial(
+    pattern: p.Spatial, width: int, height: int, generator: Generator, internal: bool, own: bool
+) -> Tensor:
     if pattern.connection_scope is not None:
         internal = pattern.connection_scope == "internal"
     distance = _grid_distance(width) if internal else _column_distance(width, height)
@@ -123,7 +129,9 @@ def _spatial(pattern: p.Spatial, width: int, height: int, generator: Generator, 
         column = likely[targets, source]
         count = min(pattern.expected_fan_out, int((column > 0).sum()))
         if count:
-            found[targets[torch.multinomial(column, count, replacement=False, generator=generator)], source] = 1.0
+            found[
+                targets[torch.multinomial(column, count, replacement=False, generator=generator)], source
+            ] = 1.0
     return found
 
 
@@ -154,7 +162,7 @@ def _from_file(path: str, width: int, height: int) -> Tensor:
         raise CircuitError([f"mask_file {path} must be a .npz with the key `mask`: {error}"]) from None
     if found.shape != (height, width) or not np.isin(found, (0, 1)).all():
         raise CircuitError(
-            [f"the mask in {path} must be zeros and ones of shape {(height, width)}, but got shape {found.shape}"]
+            [f"the mask in {path} must be zeros and ones of shape {(height, width)}, but got {found.shape}"]
         )
     return torch.from_numpy(found.astype(np.float32))
 
@@ -175,5 +183,7 @@ def _chosen(start: int, size: int, fraction: float, children: int) -> list[int]:
     count, child = math.ceil(fraction * size), size // children
     share, extra = divmod(count, children)
     return [
-        start + c * child + i for c in range(children) for i in range(min(child, share + (1 if c < extra else 0)))
+        start + c * child + i
+        for c in range(children)
+        for i in range(min(child, share + (1 if c < extra else 0)))
     ]

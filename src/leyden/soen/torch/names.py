@@ -1,6 +1,7 @@
 """State dictionaries under the names that the original's files have.
 
-The original stores some tensors several times. A network stores each once; this file adds on saving what belongs to the
+The original stores some tensors several times. A network stores each once; this file adds on saving what
+belongs to the
 names, and takes on loading what a file of the original or of an older version has under another name.
 """
 
@@ -46,7 +47,9 @@ def _taken(network: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
     for name in [*held]:
         if REPEATED.search(name):
             del held[name]
-    own = dict(network.named_parameters(remove_duplicate=False)) | dict(network.named_buffers(remove_duplicate=False))
+    own = dict(network.named_parameters(remove_duplicate=False)) | dict(
+        network.named_buffers(remove_duplicate=False)
+    )
     if steps:
         held.setdefault("dt", steps[0])
     if tables and "rate_table" in own:
@@ -54,7 +57,9 @@ def _taken(network: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
     if "rate_table" in held and "rate_table" in own and held["rate_table"].shape != own["rate_table"].shape:
         network.rate_table = torch.empty_like(held["rate_table"])
     for name, tensor in own.items():
-        twin = next((held[other] for other, shared in own.items() if shared is tensor and other in held), None)
+        twin = next(
+            (held[other] for other, shared in own.items() if shared is tensor and other in held), None
+        )
         if twin is not None or OPTIONAL.match(name):
             held.setdefault(name, tensor if twin is None else twin)
     state.update({f"{prefix}{name}": tensor for name, tensor in held.items()})

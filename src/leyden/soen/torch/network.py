@@ -15,6 +15,7 @@ from . import names
 from .draws import Drawn, draw, fan_outs
 from .edges import Edge
 from .evaluate import Forward, Outcome, evaluate
+from .health import warn_outside, warn_unstable
 from .inputs import Initial, fitted, refuse_unknown, starting, starting_circuits, state_names
 from .kinds.dendrite import SingleDendrite
 from .kinds.table import make
@@ -22,7 +23,6 @@ from .layer import Birth, Connectivity, Layer, Now
 from .noise import SILENT, Disturbance, Levels
 from .power import dendrite_power
 from .quantize import snap, snap_randomly, straight_through
-from .ranges import warn_outside
 from .rates import Rates
 from .simulated import Simulated
 from .sources import source
@@ -33,13 +33,17 @@ SHORTEST = 1e-6
 
 
 class Network(nn.Module):
-    """A circuit that runs: ``[batch, time, features] -> [batch, time + 1, features]``, index 0 being the initial state.
+    """A circuit that runs: ``[batch, time, features] -> [batch, time + 1, features]``, the initial state first.
 
     Args:
         circuit: The description.
         seed: Decides all first values; the description's own seed where absent, else 0.
         table: The rate table; the shipped one where absent.
     """
+
+    dt: Tensor
+    rate_table: Tensor  # (rows, columns), there where a source function uses it
+    rate_range: Tensor  # smallest and largest current
 
     def __init__(self, circuit: Circuit, *, seed: int | None = None, table: RateTable | None = None) -> None:
         super().__init__()
@@ -82,7 +86,7 @@ class Network(nn.Module):
             trained = c.trained or (c.internal and "learnable" in self.circuit.compat)
             weights[c.key] = nn.Parameter(drawn[c.key].weight, requires_grad=trained)
             self.levels[c.key] = Levels(c.noise.levels(), c.noise.relative, c.perturb.levels())
-            if c.internal:
+            if c.internal and self.circuit.layer(c.to_layer).params.internal:
                 self.layer(c.to_layer).connectivity = Connectivity(weights[c.key])
         self.connections = nn.ParameterDict(weights)
         self.masks = Tensors({key: d.mask for key, d in drawn.items()})
@@ -110,9 +114,9 @@ class Network(nn.Module):
     @property
     def uses_table(self) -> bool:
         """Whether any source function looks a rate table up."""
-        owners = [layer.params for layer in self.circuit.layers]
-        owners += [c.params.connection_params for c in self.circuit.connections]
-        return any(SOURCES[o.source_func].table for o in owners if hasattr(o, "source_func"))
+        named = [getattr(layer.params, "source_func", None) for layer in self.circuit.layers]
+        named += [getattr(c.params.connection_params, "source_func", None) for c in self.circuit.connections]
+        return any(SOURCES[name].table for name in named if name is not None)
 
     @property
     def input_width(self) -> int:
@@ -130,12 +134,15 @@ class Network(nn.Module):
         """History of the last layer, (batch, time + 1, nodes). See ``simulate``."""
         return self.simulate(x, initial).output
 
-    def simulate(self, x: Tensor, initial: Initial | None = None, generator: Generator | None = None) -> Simulated:
+    def simulate(
+        self, x: Tensor, initial: Initial | None = None, generator: Generator | None = None
+    ) -> Simulated:
         """Histories of all layers, final states, and what the description asks to be recorded.
 
         Args:
             x: Input, (batch, time, nodes of the first layer).
-            initial: States to start from, by number of a layer or by the names that ``Simulated.final`` has; else zeros.
+            initial: States to start from, by number of a layer or by the names that ``Simulated.final`` has;
+                else zeros.
             generator: Of noise and perturbation; torch's own where absent.
 
         Raises:
@@ -145,8 +152,10 @@ class Network(nn.Module):
         if not torch.compiler.is_exporting():
             self.project()
         outcome = evaluate(self._prepared(x, initial or {}, generator))
-        if not torch.is_grad_enabled() and self.uses_table:
+        if not torch.is_grad_enabled():
+            # looking costs a pass over every history, so training steps are left alone
             warn_outside(self, outcome.histories)
+            warn_unstable(self)
         return self._reported(outcome)
 
     def project(self) -> None:
@@ -171,7 +180,11 @@ class Network(nn.Module):
         layers = self._kinds()
         circuits = starting_circuits(initial, edges, x.shape[0], x)
         refuse_unknown(
-            initial, [*(n for la in layers for n in state_names(la)), *(f"{k}.{n}" for k, s in circuits.items() for n in range(len(s)))]
+            initial,
+            [
+                *(n for la in layers for n in state_names(la)),
+                *(f"{k}.{n}" for k, s in circuits.items() for n in range(len(s))),
+            ],
         )
         states = starting(initial, layers, x.shape[0], x)
         if "first_state" in self.circuit.compat and not self.circuit.simulation.stepwise:
@@ -183,6 +196,11 @@ class Network(nn.Module):
             nows={la.layer_id: self._now(la, rates, active, generator) for la in layers},
             connections=self.circuit.connections,
             edges=edges,
+            loops=frozenset(
+                c.key
+                for c in self.circuit.connections
+                if c.internal and self.layer(c.to_layer).params.internal
+            ),
             states=states,
             circuits=circuits,
             simulation=self.circuit.simulation,
@@ -198,13 +216,22 @@ class Network(nn.Module):
     def _now(self, layer: Layer, rates: Rates | None, active: bool, generator: Generator | None) -> Now:
         name = getattr(layer.params, "source_func", "Tanh")
         levels = layer.levels if active else SILENT
-        return Now(dt=self.dt, values=layer.values(), source=source(name, rates), noise=Disturbance(levels, generator))
+        return Now(
+            dt=self.dt,
+            values=layer.values(),
+            source=source(name, rates),
+            noise=Disturbance(levels, generator),
+        )
 
     def _edge(self, c: Connection, rates: Rates | None, active: bool, generator: Generator | None) -> Edge:
         levels = self.levels[c.key] if active else SILENT
         weight, mask = self._quantized(c, generator), self.masks[c.key]
         disturbance = Disturbance(levels, generator)
-        plain = "noisy_multipliers" in self.circuit.compat and "j" in levels.noise and not self.circuit.simulation.stepwise
+        plain = (
+            "noisy_multipliers" in self.circuit.compat
+            and "j" in levels.noise
+            and not self.circuit.simulation.stepwise
+        )
         return edge(c, weight, mask, self.dt, rates, disturbance, as_fixed=plain and not c.internal)
 
     def _quantized(self, c: Connection, generator: Generator | None) -> Tensor:
@@ -219,7 +246,11 @@ class Network(nn.Module):
 
     def _reported(self, outcome: Outcome) -> Simulated:
         k = self.circuit.simulation
-        final = {n: s for la in self._kinds() for n, s in zip(state_names(la), outcome.states[la.layer_id], strict=True)}
+        final = {
+            n: s
+            for la in self._kinds()
+            for n, s in zip(state_names(la), outcome.states[la.layer_id], strict=True)
+        }
         final |= {f"{key}.{n}": s for key, states in outcome.circuits.items() for n, s in enumerate(states)}
         power = {}
         for layer in self._kinds():

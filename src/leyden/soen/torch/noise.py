@@ -46,7 +46,7 @@ class Disturbance:
         self.offsets: dict[str, Tensor] = {}
 
     def __call__(self, key: str, x: Tensor) -> Tensor:
-        """``x`` disturbed as ``key``: (nodes), (batch, nodes), (batch, time, nodes), or the weights of a connection."""
+        """``x`` disturbed as ``key``: (batch, nodes), (batch, time, nodes), or weights (to, from)."""
         std = self.levels.noise.get(key)
         if std is not None:
             scale = std * x.abs() if self.levels.relative else std

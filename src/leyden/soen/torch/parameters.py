@@ -11,7 +11,9 @@ from .. import parameters as p
 from ..units import convert
 
 
-def values(distribution: p.Distribution, width: int, generator: Generator, fan_outs: Tensor | None = None) -> Tensor:
+def values(
+    distribution: p.Distribution, width: int, generator: Generator, fan_outs: Tensor | None = None
+) -> Tensor:
     """First values of one parameter, float32 of shape (width,).
 
     Args:
@@ -62,9 +64,13 @@ def _drawn(distribution: p.Distribution, width: int, generator: Generator, fan_o
 def _fan_out(distribution: p.FanOut, width: int, counted: Tensor | None) -> Tensor:
     if distribution.node_fan_outs is not None:
         counted = torch.tensor(distribution.node_fan_outs, dtype=torch.float64)
-    fans = torch.ones(width, dtype=torch.float64) if counted is None else counted.double().floor().clamp(min=1.0)
+    fans = (
+        torch.ones(width, dtype=torch.float64) if counted is None else counted.double().floor().clamp(min=1.0)
+    )
     if fans.shape != (width,):
-        raise ValueError(f"node_fan_outs must have one entry for each of {width} nodes, but got {fans.numel()}")
+        raise ValueError(
+            f"node_fan_outs must have one entry for each of {width} nodes, but got {fans.numel()}"
+        )
     return (1.0 / (convert(distribution.inductance_per_fan, "L", "beta_L") * fans)).float()
 
 

@@ -36,7 +36,10 @@ class Power:
     @property
     def joules(self) -> tuple[Tensor, Tensor]:
         """Bias and dissipated energy in J."""
-        return self.bias_energy * self.junction.energy_unit, self.dissipated_energy * self.junction.energy_unit
+        return (
+            self.bias_energy * self.junction.energy_unit,
+            self.dissipated_energy * self.junction.energy_unit,
+        )
 
 
 def dendrite_power(
@@ -44,7 +47,8 @@ def dendrite_power(
 ) -> Power:
     """Power of a dendrite layer.
 
-    P_bias = g I_b and P_diss = P_bias - s ds/dt / gamma_plus, with the state after the step and the derivative that led to
+    P_bias = g I_b and P_diss = P_bias - s ds/dt / gamma_plus, with the state after the step and the
+    derivative that led to
     it; energies are sums of P dt.
 
     Args:

@@ -20,7 +20,7 @@ def snap(weights: Tensor, codebook: Tensor) -> Tensor:
 
 
 def snap_randomly(weights: Tensor, codebook: Tensor, generator: Generator | None = None) -> Tensor:
-    """Each weight as one of its two neighbouring levels, the upper one with probability (x - lower)/(upper - lower)."""
+    """Each weight as one of its two neighbours, the upper with probability (x - lower)/(upper - lower)."""
     if codebook.numel() == 1:
         return codebook.expand_as(weights).clone()
     inside = weights.clamp(codebook[0], codebook[-1])

@@ -1,4 +1,4 @@
-"""Looks a rate table up: bilinear in flux and current, periodic and even in the flux, differentiable as often as wanted."""
+"""Looks a rate table up: bilinear in flux and current, periodic and even in the flux."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Rates:
         table: g over current (rows) and flux from 0 to 0.5 (columns), shape (R, C).
         low: Current of the first row, a scalar tensor.
         high: Current of the last row.
-        edge: Whether currents outside take the nearest row; otherwise they give 0, linearly within one row's distance.
+        edge: Whether currents outside take the nearest row; otherwise they give 0, linearly within one row's
+            distance.
     """
 
     table: Tensor
@@ -39,7 +40,8 @@ class Rates:
         """The table at column ``x`` and row ``y``, zero outside."""
         rows, columns = self.table.shape
         left, above = x.detach().floor(), y.detach().floor()
-        # a border of zeros stands for all that is outside; indices are clamped as integers, so that NaN stays in the table
+        # a border of zeros stands for all that is outside; indices are clamped as integers, so that NaN stays
+        # in the table
         padded = torch.nn.functional.pad(self.table, (0, 2, 2, 2)).flatten()
         j = left.long().clamp(0, columns - 1)
         i = above.long().clamp(-2, rows) + 2

@@ -9,7 +9,9 @@ from .edges import Edge, EdgeState
 from .layer import Layer, Now, Rolled, State
 
 
-def roll(layer: Layer, phi: Tensor, state: State, loop: Edge | None, loop_state: EdgeState, now: Now) -> Rolled:
+def roll(
+    layer: Layer, phi: Tensor, state: State, loop: Edge | None, loop_state: EdgeState, now: Now
+) -> Rolled:
     """All states of a layer under external flux ``phi`` (batch, time, nodes).
 
     Args:
@@ -34,7 +36,8 @@ def _at_once(layer: Layer, phi: Tensor, state: State, now: Now) -> Rolled:
 def _stepped(
     layer: Layer, phi: Tensor, state: State, loop: Edge | None, loop_state: EdgeState, now: Now
 ) -> Rolled:
-    # lists and one stack at the end: writing into a history tensor would make the backward pass quadratic in time
+    # lists and one stack at the end: writing into a history tensor would make the backward pass quadratic in
+    # time
     outputs, fluxes, gs = [state[0]], list[Tensor](), list[Tensor]()
     for phi_t in phi.unbind(1):
         if loop is not None:

@@ -1,4 +1,4 @@
-"""Linear recurrences s_{t+1} = a_t s_t + b_t along time, in log2(time) vectorised passes forward and backward."""
+"""Linear recurrences s_{t+1} = a_t s_t + b_t along time, in log2(time) vectorised passes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from torch import Tensor
 def scan(a: Tensor, b: Tensor, start: Tensor) -> Tensor:
     """The states after each step, (batch, time, nodes).
 
-    Only products of ``a`` occur, no logarithms and no divisions: exact zeros stay zeros and signs do not matter.
+    Only products of ``a`` occur, no logarithms and no divisions: exact zeros stay zeros and signs do not
+    matter.
 
     Args:
         a: Factors, (batch, time, nodes).

@@ -1,4 +1,4 @@
-"""The source functions g(phi, I): flux and current of an interferometer to its mean voltage, all dimensionless."""
+"""The source functions g(phi, I): flux and current of an interferometer to its mean voltage."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def relu(phi: Tensor, current: Tensor) -> Tensor:
 
 
 def tanh_gauss(phi: Tensor, current: Tensor) -> Tensor:
-    """A fit of the rate table for a bias of 1.7: a tanh of a Gaussian in the flux, a power law in the current."""
+    """A fit of the rate table for a bias of 1.7: tanh of a Gaussian in the flux, a power of the current."""
     amplitude, power, width = 0.7845368385314941, 2.5484097003936768, 0.12632733583450317
     missing = (1.7 - current.clamp(0.7, 1.7)).clamp(0.0, 1.0)
     bell = torch.exp(-((torch.remainder(phi, 1.0) - 0.5) ** 2) / (2 * width**2))
@@ -43,7 +43,7 @@ def tanh_gauss(phi: Tensor, current: Tensor) -> Tensor:
 
 
 def heaviside(phi: Tensor, current: Tensor) -> Tensor:
-    """A fit of the rate table with a soft threshold: a root of how far the current is above a flux-dependent critical one."""
+    """A fit of the rate table: a root of how far the current is above a critical one that the flux sets."""
     eps = 1e-6
     above = (current - 1.06435066).clamp(min=eps)
     cosine = torch.cos(math.pi * phi).abs() + eps

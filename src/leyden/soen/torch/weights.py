@@ -28,7 +28,12 @@ def weights(initialiser: w.Initialiser, mask: Tensor, generator: Generator, sour
 
 
 def _drawn(
-    initialiser: w.Initialiser, mask: Tensor, fan_in: Tensor, fan_out: Tensor, generator: Generator, sources: int
+    initialiser: w.Initialiser,
+    mask: Tensor,
+    fan_in: Tensor,
+    fan_out: Tensor,
+    generator: Generator,
+    sources: int,
 ) -> Tensor:
     shape = mask.shape
 

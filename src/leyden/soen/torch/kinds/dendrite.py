@@ -10,7 +10,7 @@ from torch import Tensor
 from ... import layers
 from ...problems import CircuitError
 from ..edges import Edge
-from ..layer import Layer, Now, Rolled, State, Step
+from ..layer import Birth, Layer, Now, Rolled, State, Step
 from ..scan import scan
 
 #: roundings that do not count as a change between two Newton rounds
@@ -18,9 +18,7 @@ STILL = 16
 
 
 class SingleDendrite(Layer):
-    """s' = gamma_plus g(phi + phi_offset, bias_current - s) - gamma_minus s, by forward Euler or one of two scans."""
-
-    params: layers.SingleDendrite
+    """ds/dt = gamma_plus g(phi + phi_offset, bias_current - s) - gamma_minus s, by Euler or a scan."""
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
         bias = self.get_parameter("bias_current")
@@ -40,7 +38,9 @@ class SingleDendrite(Layer):
         disturbed = now.noise.levels.keys - {"phi"}
         if disturbed:
             raise CircuitError(
-                [f"layer {self.layer_id}: solver {self.params.solver} integrates without noise on {sorted(disturbed)}"]
+                [
+                    f"layer {self.layer_id}: {self.params.solver} integrates without noise on {sorted(disturbed)}"
+                ]
             )
         solve = self._parallel_scan if self.params.solver == "PS" else self._newton
         states = solve(phi, state[0], loop, now)
@@ -64,9 +64,10 @@ class SingleDendrite(Layer):
         return scan(a, now.dt * p["gamma_plus"] * g, start)
 
     def _newton(self, phi: Tensor, start: Tensor, loop: Edge | None, now: Now) -> Tensor:
-        """All steps at once: linearise around a guess, solve the linear recurrence, repeat until nothing moves.
+        """All steps at once: linearise around a guess, solve the linear recurrence, until nothing moves.
 
-        The loop runs without gradients. One more pass, with a differentiable right-hand side and the Jacobian held fixed,
+        The loop runs without gradients. One more pass, with a differentiable right-hand side and the Jacobian
+        held fixed,
         leaves the solution where it is and has exactly its gradient (implicit differentiation).
         """
         with torch.no_grad():
@@ -90,7 +91,7 @@ class SingleDendrite(Layer):
         return before + now.dt * (now.values["gamma_plus"] * g - now.values["gamma_minus"] * before)
 
     def _linearised(self, phi: Tensor, before: Tensor, loop: Edge | None, now: Now) -> tuple[Tensor, Tensor]:
-        """`_advance` and its derivative; each state depends on the one before it alone, the self connection being diagonal."""
+        """`_advance` and its derivative by the state before; a diagonal loop keeps it elementwise."""
         with torch.enable_grad():
             point = before.detach().requires_grad_()
             after = self._advance(phi.detach(), point, loop, now)
@@ -101,8 +102,13 @@ class SingleDendrite(Layer):
 class Soma(SingleDendrite):
     """A dendrite that shows a spike wherever its state is above the threshold."""
 
-    params: layers.Soma
     hidden = ("membrane",)
+
+    def __init__(self, birth: Birth) -> None:
+        super().__init__(birth)
+        params = birth.spec.params
+        assert isinstance(params, layers.Soma)
+        self.triangle = (params.surrogate_width, params.surrogate_scale)
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
         return None  # the history has the spikes, not the membrane
@@ -113,9 +119,8 @@ class Soma(SingleDendrite):
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         inner = super().step(phi, state[1:], now)
         membrane = inner.state[0]
-        spike = _Spike.apply(
-            membrane - now.parameters(membrane)["threshold"], self.params.surrogate_width, self.params.surrogate_scale
-        )
+        threshold = now.parameters(membrane)["threshold"]
+        spike = _Spike.apply(membrane - threshold, *self.triangle)
         return Step((spike, membrane), inner.phi, inner.g)  # type: ignore[arg-type]
 
 

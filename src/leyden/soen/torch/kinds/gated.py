@@ -47,13 +47,17 @@ class MinGRU(Layer):
 
 
 class Core(nn.Module):
-    """Tensors of a leaky GRU under the names of the original, whose matrices have unused blocks for two more gates."""
+    """Tensors of a leaky GRU under the original's names; the matrices have blocks of two unused gates."""
 
     bias_r_fixed: Tensor
 
-    def __init__(self, width: int, bias_z: nn.Parameter, bias_n: nn.Parameter, reset: float, generator: Generator) -> None:
+    def __init__(
+        self, width: int, bias_z: nn.Parameter, bias_n: nn.Parameter, reset: float, generator: Generator
+    ) -> None:
         super().__init__()
-        self.weight_ih = nn.Parameter(nn.init.xavier_uniform_(torch.empty(3 * width, width), generator=generator))
+        self.weight_ih = nn.Parameter(
+            nn.init.xavier_uniform_(torch.empty(3 * width, width), generator=generator)
+        )
         self.weight_hh = nn.Parameter(nn.init.orthogonal_(torch.empty(3 * width, width), generator=generator))
         with torch.no_grad():
             self.weight_ih[: 2 * width].zero_()
@@ -65,22 +69,18 @@ class Core(nn.Module):
 class LeakyGRU(Layer):
     """h' = z h + (1 - z) n, n = tanh(W_in phi + b_n + r (W h)), z = sigmoid(b_z) and r fixed."""
 
-    params: layers.LeakyGRU
-
     def __init__(self, birth: Birth) -> None:
         super().__init__(birth)
+        params = birth.spec.params
+        assert isinstance(params, layers.LeakyGRU)
+        self.diagonal = {"zero": 0.0, "one": 1.0, "free": None}[params.candidate_diag]
         decay, candidate = self.get_parameter("decay_bias"), self.get_parameter("candidate_bias")
-        if getattr(self.params.decay_bias.distribution, "value", 0.0) is None:
+        if getattr(params.decay_bias.distribution, "value", 0.0) is None:
             with torch.no_grad():
-                decay.copy_(_decay(self.params, birth.dt))
-        self.core = Core(self.params.dim, decay, candidate, self.params.reset_bias, birth.generator)
+                decay.copy_(_decay(params, birth.dt))
+        self.core = Core(self.params.dim, decay, candidate, params.reset_bias, birth.generator)
         if "learnable" not in birth.compat:
-            decay.requires_grad_(self.params.train_alpha)
-
-    @property
-    def diagonal(self) -> float | None:
-        """What the diagonal of the recurrent matrix is held at."""
-        return {"zero": 0.0, "one": 1.0, "free": None}[self.params.candidate_diag]
+            decay.requires_grad_(params.train_alpha)
 
     def values(self) -> dict[str, Tensor]:
         """The parameters, and the matrices that the candidate state uses, (nodes, nodes)."""
@@ -108,12 +108,16 @@ def _decay(params: layers.LeakyGRU, dt: float) -> Tensor:
     elif len(given) == 2:
         low, high = given
         if params.tau_spacing == "geometric":
-            tau = torch.exp(torch.linspace(math.log(max(low, params.tau_eps)), math.log(max(high, params.tau_eps)), width))
+            tau = torch.exp(
+                torch.linspace(math.log(max(low, params.tau_eps)), math.log(max(high, params.tau_eps)), width)
+            )
         else:
             tau = torch.linspace(low, high, width)
     elif len(given) == width:
         tau = torch.tensor(given)
     else:
-        raise CircuitError([f"tau_init must be one value, [smallest, largest] or {width} values, but got {len(given)}"])
+        raise CircuitError(
+            [f"tau_init must be one value, [smallest, largest] or {width} values, but got {len(given)}"]
+        )
     z = torch.exp(-dt / tau.clamp(min=params.tau_eps)).clamp(1e-6, 1 - 1e-6)
     return torch.logit(z)

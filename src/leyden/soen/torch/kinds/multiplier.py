@@ -1,19 +1,16 @@
-"""Multipliers: two interferometers driven in opposite directions, whose difference is the product of two fluxes."""
+"""Multipliers: two interferometers in opposite directions, whose difference is a product of fluxes."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from ... import layers
 from ..edges import smooth_abs
 from ..layer import Connectivity, Layer, Now, State, Step
 
 
 class MultiplierWICC(Layer):
     """s' = gamma_plus (g(phi + phi_y, I - s) - g(phi - phi_y, I + s)) - gamma_minus s."""
-
-    params: layers.MultiplierWICC
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
         bias, reach = self.get_parameter("bias_current"), history.abs()
@@ -32,7 +29,6 @@ class MultiplierWICC(Layer):
 class MultiplierNOCC(Layer):
     """Two arms and their common output: states (m, s1, s2), all moved by the states before the step."""
 
-    params: layers.MultiplierNOCC
     hidden = ("s1", "s2")
 
     def values(self) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import layers
 from ..layer import Birth, Layer
-from .dendrite import Soma, SingleDendrite
+from .dendrite import SingleDendrite, Soma
 from .gated import LeakyGRU, MinGRU
 from .multiplier import MultiplierNOCC, MultiplierWICC
 from .recurrent import GRU, LSTM, RNN

@@ -1,0 +1,62 @@
+"""From a description or a file to a network that runs, and back to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .circuit import Circuit
+from .files import load
+from .rate_table import RateTable
+from .saved import Saved
+
+if TYPE_CHECKING:
+    from .torch.network import Network
+
+
+def build(
+    circuit: Circuit | Saved | Mapping[str, Any] | str | Path,
+    *,
+    seed: int | None = None,
+    table: RateTable | str | Path | None = None,
+    exact: bool = True,
+    compat: Any = None,
+) -> Network:
+    """A network that runs, a ``torch.nn.Module``.
+
+    Args:
+        circuit: A description, the content of a file, a plain tree, or the path of a file.
+        seed: Decides all first values: a run's seed comes before the one a description has. Without either it
+            is 0.
+        table: The rate table, or its file; else the one a model file carries, else the shipped one.
+        exact: For model files: take over their numbers. Otherwise only their description is used and
+            everything is drawn
+            anew from the seed (`load_exact_model_state: false`).
+        compat: Quirks of the original in addition to those the circuit asks for; for trees and files.
+
+    Raises:
+        CircuitError: With every problem of the circuit or the file.
+    """
+    from .torch.restore import restored
+
+    if isinstance(circuit, Circuit):
+        circuit = Saved(circuit=circuit)
+    elif isinstance(circuit, (str, Path)):
+        circuit = load(circuit, compat=compat)
+    elif not isinstance(circuit, Saved):
+        circuit = Saved(circuit=Circuit.read(circuit, compat=compat))
+    if isinstance(table, (str, Path)):
+        table = RateTable.read(table)
+    return restored(circuit, seed=seed, table=table, exact=exact)
+
+
+def save(network: Network, path: str | Path) -> None:
+    """Write a network, description and numbers, as `.soen`, `.pth` or `.json`; complete or not at all.
+
+    Raises:
+        CircuitError: Another ending.
+    """
+    from .torch.save import write
+
+    write(network, Path(path))

@@ -1,0 +1,87 @@
+"""Reads circuits from files, whatever their format; every file is read as plain data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .circuit import Circuit
+from .json_file import is_exported, read_exported
+from .problems import CircuitError
+from .saved import Saved
+from .soen_file import read_soen
+
+
+def load(path: str | Path, *, compat: Any = None) -> Saved:
+    """What a file holds: a description, and the numbers of a model where it has them.
+
+    Args:
+        path: `.yaml`, `.yml` or `.json` (a description), `.json` (an exported model), `.soen` or `.pth` (a
+            saved model).
+        compat: Quirks of the original in addition to those the file asks for: `soen`, or a list of items.
+
+    Raises:
+        CircuitError: The file cannot be read, or with every problem of its circuit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CircuitError([f"{path} does not exist"], "the file")
+    match path.suffix.lower():
+        case ".soen" | ".pth":
+            return read_soen(path, compat)
+        case ".json":
+            tree = _json(path)
+            exported = is_exported(tree)
+            return (
+                read_exported(tree, str(path), compat)
+                if exported
+                else Saved(circuit=_described(tree, path, compat))
+            )
+        case ".yaml" | ".yml":
+            return Saved(circuit=_described(_yaml(path), path, compat))
+        case ".ckpt":
+            raise CircuitError(
+                [f"{path} is a checkpoint of a run; go on with `leyden train`, or give its .soen file"],
+                "the file",
+            )
+        case other:
+            raise CircuitError(
+                [f"{path}: a circuit is a .yaml, .json, .soen or .pth file, but got {other!r}"], "the file"
+            )
+
+
+def write_description(path: str | Path, circuit: Circuit) -> None:
+    """Write a circuit without numbers as `.yaml` or `.json`, defaults left out."""
+    path, tree = Path(path), circuit.tree()
+    if path.suffix.lower() == ".json":
+        path.write_text(json.dumps(tree, indent=1), encoding="utf-8")
+        return
+    from ruamel.yaml import YAML
+
+    with path.open("w", encoding="utf-8") as stream:
+        YAML(typ="safe", pure=True).dump(tree, stream)
+
+
+def _described(tree: Any, path: Path, compat: Any) -> Circuit:
+    if not isinstance(tree, Mapping):
+        raise CircuitError([f"{path} must hold a mapping with layers and connections"], "the file")
+    return Circuit.read(tree, str(path), compat)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CircuitError([f"{path} is no JSON: {error}"], "the file") from None
+
+
+def _yaml(path: Path) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise CircuitError([f"{path} is no YAML: {error}"], "the file") from None

@@ -1,0 +1,58 @@
+"""Says when a simulation left the ground on which its numbers mean something."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ..sources import SOURCES
+
+if TYPE_CHECKING:
+    from .network import Network
+
+
+class OutOfRangeWarning(UserWarning):
+    """A rate table was asked outside its range, where it gives zero."""
+
+
+class UnstableWarning(UserWarning):
+    """A time step is too long for a leak, so that states grow without bound."""
+
+
+def warn_outside(network: Network, histories: Mapping[int, Tensor]) -> None:
+    """Warn for each layer whose current left the rate table, unless the circuit says what holds there."""
+    silent = network.circuit.simulation.out_of_range == "edge" or "quiet_range" in network.circuit.compat
+    if silent or not network.uses_table:
+        return
+    low, high = network.rate_range.tolist()
+    for layer_id, history in histories.items():
+        layer = network.layer(layer_id)
+        met = layer.currents(history)
+        name = getattr(layer.params, "source_func", None)
+        if met is None or name is None or not SOURCES[name].table:
+            continue
+        smallest, largest = (float(m.detach()) for m in met)
+        if smallest < low or largest > high:
+            warnings.warn(
+                f"layer {layer_id} met currents from {smallest:.3g} to {largest:.3g}, but the rate table has "
+                f"{low:.3g} to {high:.3g} and gives 0 outside; write out_of_range: edge, or stay within",
+                OutOfRangeWarning,
+                stacklevel=4,
+            )
+
+
+def warn_unstable(network: Network) -> None:
+    """Warn for each layer whose leak overshoots in one step: forward Euler needs dt gamma_minus below 2."""
+    for spec in network.circuit.layers:
+        if "gamma_minus" not in spec.params.rules():
+            continue
+        step = float((network.dt * network.layer(spec.layer_id).values()["gamma_minus"]).detach().amax())
+        if step >= 2.0:
+            warnings.warn(
+                f"layer {spec.layer_id}: dt gamma_minus is {step:.3g}, which explodes from 2 on; shorten dt",
+                UnstableWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,119 @@
+"""Writes networks to model files of the original's formats."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..json_file import write_exported
+from ..problems import CircuitError
+from ..saved import Saved
+from ..soen_file import OURS
+from .kinds.gated import LeakyGRU
+from .layer import Connectivity, Layer
+from .network import Network
+
+#: names of ours that files of the original do not have
+NOT_THEIRS = ("masks.", "signs.", "rate_")
+
+
+def write(network: Network, path: Path) -> None:
+    """Write a network, description and numbers, as `.soen`, `.pth` or `.json`; complete or not at all.
+
+    Raises:
+        CircuitError: Another ending.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    match path.suffix.lower():
+        case ".soen" | ".pth":
+            torch.save(_content(network), beside)
+        case ".json":
+            write_exported(beside, _held(network), torch.__version__)
+        case other:
+            raise CircuitError([f"a model is written as .soen, .pth or .json, but got {other!r}"], "the file")
+    os.replace(beside, path)
+
+
+def _held(network: Network) -> Saved:
+    state = {
+        n: t.detach().cpu().numpy() for n, t in network.state_dict().items() if not n.startswith(NOT_THEIRS)
+    }
+    masks = {key: network.masks[key].float().cpu().numpy() for key in network.masks}
+    return Saved(circuit=network.circuit, state=state, masks=masks, metadata={"exported_at": _time()})
+
+
+def _content(network: Network) -> dict[str, Any]:
+    circuit, k = network.circuit, network.circuit.simulation
+    state = _their_state(network)
+    return {
+        "state_dict": state,
+        "sim_config": k.original(),
+        "layers_config": [_layer(layer) for layer in circuit.ordered],
+        "connections_config": [
+            c.model_dump(mode="json") | {"params": _params(c)} for c in circuit.connections
+        ],
+        "connection_masks": {key: network.masks[key].float().cpu() for key in network.masks},
+        "dt": float(network.dt),
+        "dt_learnable": k.dt_learnable,
+        "model_type": "SOENModelCore",
+        "metadata": {
+            "save_timestamp": _time(),
+            "model_hash": _digest(state),
+            "total_parameters": sum(p.numel() for p in network.parameters()),
+            "layer_types": [layer.layer_type for layer in circuit.ordered],
+            "layer_dimensions": [layer.params.dim for layer in circuit.ordered],
+        },
+        OURS: circuit.own(),
+    }
+
+
+def _layer(layer: Any) -> dict[str, Any]:
+    params = {"dim": layer.params.dim} | layer.params.model_dump(mode="json", exclude_defaults=True)
+    return layer.model_dump(mode="json") | {"params": params}
+
+
+def _params(connection: Any) -> dict[str, Any]:
+    return connection.params.model_dump(mode="json", exclude_none=True)
+
+
+def _their_state(network: Network) -> dict[str, Tensor]:
+    """The state dictionary with every repetition that a strict loading of the original looks for."""
+    state = {n: t.detach().cpu() for n, t in network.state_dict().items() if not n.startswith(NOT_THEIRS)}
+    table = network.rate_table.cpu()[None, None] if network.uses_table else None
+    for i, layer in enumerate(network.layers):
+        assert isinstance(layer, Layer)
+        loop = getattr(layer, "connectivity", None)
+        if isinstance(loop, Connectivity):
+            state[f"layers.{i}.internal_connectivity.weight"] = loop.weight.detach().cpu()
+        if getattr(layer.params, "source_func", None) == "RateArray" and table is not None:
+            places = ("",) if layer.memoryless else ("", "_dynamics.", "_solver._dynamics.")
+            state |= {f"layers.{i}.{place}_source_function.g_table": table for place in places}
+        if isinstance(layer, LeakyGRU):
+            state |= {f"layers.{i}.core.{n}": t for n, t in _gates(layer.params.dim).items()}
+    return state
+
+
+def _gates(width: int) -> dict[str, Tensor]:
+    """Constants of a leaky GRU in files of the original: which block of the matrices is used."""
+    used = torch.cat([torch.zeros(2 * width, width), torch.ones(width, width)])
+    return {"mask_ih": used, "mask_hh": used.clone(), "eyeH": torch.eye(width)}
+
+
+def _digest(state: dict[str, Tensor]) -> int:
+    """A number that depends on the numbers alone, the same in every process."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(state[name].numpy()).tobytes())
+    return int.from_bytes(digest.digest()[:8], "big") >> 1
+
+
+def _time() -> str:
+    return datetime.now(UTC).isoformat()
