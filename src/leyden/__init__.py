@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .build import build as build
-    from .check import check as check
+    from .main.build import build as build
+    from .main.check import check as check
     from .runs.scalars import read_scalars as read_scalars
     from .spec import load as load
-    from .train import train as train
+    from .main.train import train as train
 
 #: public name -> module; looked up on first use, so that `leyden --help` imports nothing of them
 _NAMES = {
-    "build": "build",
-    "check": "check",
+    "build": "main.build",
+    "check": "main.check",
     "load": "spec",
     "read_scalars": "runs.scalars",
-    "train": "train",
+    "train": "main.train",
 }
 
 __all__ = ["build", "check", "load", "read_scalars", "train"]

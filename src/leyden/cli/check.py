@@ -26,7 +26,7 @@ from leyden.cli import run_file, terminal
 from leyden.cli.outcome import DONE, WRONG_INPUT
 
 if TYPE_CHECKING:
-    from leyden.check import Report
+    from leyden.main.check import Report
     from leyden.spec import Problem
 
 
@@ -67,7 +67,7 @@ def checked(args: Namespace) -> Report:
         RunFileError: Every problem, those of the file alone or else those that show with its data.
     """
     run = run_file.load_run(args)
-    from leyden.check import check
+    from leyden.main.check import check
 
     report = check(run, deep=args.deep)
     report.require(str(args.file))

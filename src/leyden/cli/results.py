@@ -10,7 +10,7 @@ from leyden.cli import terminal
 
 if TYPE_CHECKING:
     from leyden.runs.results import Row
-    from leyden.train import Result
+    from leyden.main.train import Result
 
 #: with more repeats than this, only mean and standard deviation are shown
 COLUMNS = 5
@@ -22,8 +22,9 @@ def tell(result: Result) -> None:
     if done:
         print()
         numbers(result, done)
-        print()
+        best(done, result.folder.summary["checkpoint"]["monitor"])
     folder = result.folder
+    print()
     terminal.facts({"run folder": str(folder.path), **files(folder.path)})
     if done:
         print(f"\nNext:\n  leyden test {folder.path}\n  leyden export {folder.path} --format onnx")
@@ -44,10 +45,14 @@ def numbers(result: Result, done: Sequence[Row]) -> None:
         for name, spread in sorted(result.metrics.items(), key=lambda item: rank(item[0]))
     ]
     terminal.table(columns, rows, right=columns[1:])
+
+
+def best(done: Sequence[Row], monitor: str) -> None:
+    """The checkpoint of each repeat that `leyden test` takes."""
     for row in done:
         if row.best is not None:
-            of = f"repeat {row.repeat}: " if several else ""
-            print(f"{of}best {row.best['value']:.4g} at step {row.best['step']:,}")
+            where = f"step {row.best['step']:,}" + (f" of repeat {row.repeat}" if len(done) > 1 else "")
+            print(f"best {monitor}: {row.best['value']:.4g}, after {where}")
 
 
 def rank(name: str) -> tuple[int, str]:

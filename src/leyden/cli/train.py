@@ -16,16 +16,21 @@ Examples:
 
 from __future__ import annotations
 
+import signal
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from leyden.cli import check, results, run_file, terminal
 from leyden.cli.outcome import INTERRUPTED, PREEMPTED
 
 if TYPE_CHECKING:
-    from leyden.check import Report
+    from leyden.main.check import Report
     from leyden.runs.folder import RunFolder
-    from leyden.train import Result
+    from leyden.main.train import Result
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -36,13 +41,34 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Train, and say how it went."""
+    with preemptible():
+        return _run(args)
+
+
+@contextmanager
+def preemptible() -> Generator[None]:
+    """Leave with `PREEMPTED` on SIGTERM before the training, which has its own way to leave, and after it."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
+        raise SystemExit(PREEMPTED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(args: Namespace) -> int:
     run = run_file.load_run(args)
-    from leyden.train import train
+    from leyden.main.train import train
 
     def announce(folder: RunFolder, report: Report) -> None:
         args.run_folder = folder.path
-        going_on = " (going on where it stopped)" if folder.index(0).entries() else ""
-        print(f"{terminal.bold(run.name)}, read from {args.file}\n")
+        entries = folder.index(0).entries()
+        going_on = f" (going on from step {entries[-1].step:,})" if entries else ""
+        print(f"{terminal.bold(run.name)}, read from {args.file}")
         check.tell(report, {"run folder": f"{folder.path}{going_on}"})
         print(flush=True)
 
@@ -58,10 +84,11 @@ def ending(result: Result, command: str) -> str:
     if result.exit_code in (PREEMPTED, INTERRUPTED):
         word = "preempted" if result.exit_code == PREEMPTED else "interrupted"
         step = f"{result.rows[-1].steps:,}"
-        return f"\n{word} after step {step}; everything is saved, and this goes on from there:\n  {command}"
+        return f"{word} after step {step}; everything is saved, and this goes on from there:\n  {command}"
     if result.already_done:
         return (
             f"finished before, so there is nothing to do; this trains it anew, beside:\n  {command} --fresh"
         )
     stopped = [f"repeat {row.repeat}: {row.reason}" for row in result.rows if row.status == "stopped"]
-    return "\n" + "\n".join(["finished", *stopped])
+    steps, seconds = sum(row.steps for row in result.rows), sum(row.seconds for row in result.rows)
+    return "\n".join([f"finished: {steps:,} steps in {terminal.duration(seconds)}", *stopped])

@@ -26,7 +26,7 @@ class Trained:
 
     def parts(self) -> Parts:
         """The run's live parts."""
-        from leyden.build import build
+        from leyden.main.build import build
 
         return build(self.run, self.repeat)
 

@@ -16,7 +16,7 @@ class Local(Launcher):
     """
 
     def submit(self, resolved: Path, /) -> str:
-        from leyden.train import train
+        from leyden.main.train import train
 
         train(resolved)
         return ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leyden import spec
-from leyden.build import datasets, plan_of
+from leyden.main.build import datasets, plan_of
 from leyden.data.dataset import Dataset
 from leyden.data.datasets import Datasets
 from leyden.data.plan import Plan, arithmetic
@@ -57,7 +57,7 @@ def check(run: Run, deep: bool = False) -> Report:
         facts["steps"] = arithmetic(plan, run.data.micro_batch_size, _devices(run), run.trainer.num_nodes)
         _schedules(run, plan, problems)
     if deep and not problems:
-        from leyden.deep_check import push_one_batch
+        from leyden.main.deep import push_one_batch
 
         found = push_one_batch(run)
         facts |= found.facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from leyden.build import build
+from leyden.main.build import build
 from leyden.spec.errors import UserError
 from leyden.spec.seeds import fold_in
 

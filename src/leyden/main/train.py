@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leyden.build import build, datasets
-from leyden.check import Report, check, named
+from leyden.main.build import build, datasets
+from leyden.main.check import Report, check, named
 from leyden.runs.begin import begin
 from leyden.runs.folder import RunFolder
 from leyden.runs.place import place

@@ -1,0 +1,1 @@
+"""The main path of Leyden: check, build, train."""
