@@ -23,8 +23,8 @@ class Goal:
     @property
     def goal(self) -> str:
         """The bound as text, e.g. ``<= 0.5``."""
-        bounds = [f"<= {self.at_most:g}"] * (self.at_most is not None)
-        bounds += [f">= {self.at_least:g}"] * (self.at_least is not None)
+        bounds = [] if self.at_most is None else [f"<= {self.at_most:g}"]
+        bounds += [] if self.at_least is None else [f">= {self.at_least:g}"]
         return " and ".join(bounds)
 
     @property

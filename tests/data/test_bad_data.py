@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from leyden.data.dataset import Dataset
-from leyden.data.errors import DataError
 from leyden.data.sources.arrays import Arrays
 from leyden.data.sources.fashion_mnist import FashionMnist
 from leyden.data.sources.images import Images
 from leyden.data.sources.sklearn import Sklearn
 from leyden.data.sources.source import Source
 from leyden.data.sources.table import Table
+from leyden.spec.errors import DataError
 
 X = np.linspace(0, 1, 60).reshape(12, 5)
 Y = np.arange(12) % 3

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from leyden.data.dataset import Dataset, limited
 from leyden.data.datasets import Wanted, datasets
-from leyden.data.errors import DataError
 from leyden.data.sources.table import Table
 from leyden.data.sources.toy import ToyDataset
 from leyden.data.splits.given import Given
@@ -20,6 +19,7 @@ from leyden.data.splits.random import Random
 from leyden.data.transforms.crop import Crop
 from leyden.data.transforms.noise import Noise
 from leyden.data.transforms.normalize import Normalize
+from leyden.spec.errors import DataError
 
 LABELS = np.repeat(np.arange(3), [70, 20, 10])
 
@@ -146,7 +146,9 @@ def test_the_limit_of_the_training_set_comes_before_the_split() -> None:
 
 def test_a_set_that_is_given_and_carved_is_refused() -> None:
     toy = Wanted(source=ToyDataset())
-    with pytest.raises(DataError, match=r"data\.val is given and data\.split holds out 26 samples for it too"):
+    with pytest.raises(
+        DataError, match=r"data\.val is given and data\.split holds out 26 samples for it too"
+    ):
         datasets(train=toy, val=Wanted(source=ToyDataset(draw=1)), split=Random())
     sets = datasets(train=toy, val=Wanted(source=ToyDataset(draw=1)), split=Random(val=0, test=0.1))
     assert sets.test is not None and len(sets.test) == 26

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from leyden.data.dataset import Dataset
-from leyden.data.errors import DataError
 from leyden.data.info import DataInfo
 from leyden.data.loader import Evaluation, StepBatch, Workers, stream
 from leyden.data.plan import Plan
@@ -18,6 +17,7 @@ from leyden.data.samplers.weighted import Weighted
 from leyden.data.sources.source import Sample, Source
 from leyden.data.sources.toy import ToyDataset
 from leyden.data.transforms.transform import Transform
+from leyden.spec.errors import DataError
 
 
 class Numbers(Source):
@@ -191,9 +191,10 @@ def test_two_passes_of_an_evaluation_are_equal(persistent: bool) -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_an_evaluation_stops_after_the_wanted_batches() -> None:
-    evaluation = Evaluation(Dataset(Numbers(21)), 4, max_batches=2)
-    assert len(evaluation) == len(list(evaluation)) == 2
+def test_an_evaluation_takes_the_wanted_batches_only() -> None:
+    evaluation = Evaluation(Dataset(Numbers(21)), 4, numbers=range(1, 3))
+    assert [batch.first for batch in evaluation] == [4, 8]
+    assert len(evaluation) == 2
 
 
 def test_an_in_memory_batch_shares_no_memory_with_the_source() -> None:

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from leyden.data.errors import DataError
 from leyden.data.order import BLOCK, Order
 from leyden.data.permutation import TABLE, permuted, uniform
 from leyden.data.samplers.balanced import Balanced
@@ -16,6 +15,7 @@ from leyden.data.samplers.sampler import Sampler
 from leyden.data.samplers.sequential import Sequential
 from leyden.data.samplers.shuffle import Shuffle
 from leyden.data.samplers.weighted import Weighted
+from leyden.spec.errors import DataError
 
 LABELS = np.repeat(np.arange(4), [500, 300, 150, 50])
 SAMPLERS: list[Sampler] = [Shuffle(), Sequential(), Weighted(), Weighted(power=0.5, factor=1.7), Balanced()]

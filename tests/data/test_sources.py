@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leyden.data.errors import DataError
 from leyden.data.sources.arrays import Arrays
 from leyden.data.sources.fashion_mnist import FashionMnist
 from leyden.data.sources.images import Images
@@ -20,6 +19,7 @@ from leyden.data.sources.sklearn import Sklearn
 from leyden.data.sources.source import Source
 from leyden.data.sources.table import Table
 from leyden.data.sources.toy import ToyDataset
+from leyden.spec.errors import DataError
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5))

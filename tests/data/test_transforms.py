@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from leyden.data.dataset import Dataset
-from leyden.data.errors import DataError
 from leyden.data.sources.sklearn import Sklearn
 from leyden.data.sources.source import Sample
 from leyden.data.sources.toy import ToyDataset
@@ -18,6 +17,7 @@ from leyden.data.transforms.noise import Noise
 from leyden.data.transforms.normalize import Normalize
 from leyden.data.transforms.rotate90 import Rotate90
 from leyden.data.transforms.transform import Transform
+from leyden.spec.errors import DataError
 
 DIGITS = Sklearn(name="digits", layout="image")
 RANDOM: list[Transform] = [

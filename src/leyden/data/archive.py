@@ -1,40 +1,80 @@
-"""Named arrays from npy, npz and safetensors files, mapped where that is asked for and possible."""
+"""Named arrays in npy, npz and safetensors files, each read or mapped when it is asked for."""
 
 from __future__ import annotations
 
 import struct
 import zipfile
 import zlib
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from leyden.data.errors import DataError, require_file
+from leyden.data.files import require_file
+from leyden.spec.errors import DataError
 
 SUFFIXES = (".npy", ".npz", ".safetensors")
 
 
-def read_arrays(path: Path, *, memory_map: bool = False) -> dict[str, np.ndarray]:
-    """Every array of a file by name; the one of an ``.npy`` file is named ``""``.
+class Archive(Mapping[str, np.ndarray]):
+    """The arrays of a file by name; the one of an ``.npy`` file is named ``""``.
 
     Args:
         path: The file; its suffix says what it is.
-        memory_map: Leave arrays on disk where they lie there uncompressed.
+        memory_map: Leave arrays on disk where they lie there uncompressed (not in safetensors).
 
     Raises:
-        DataError: The file is missing, cut short, damaged, or holds Python objects.
+        DataError: The file is missing, cut short, damaged, or holds Python objects, perhaps seen on reading.
     """
-    if path.suffix not in SUFFIXES:
-        raise DataError(f"{path}: arrays are read from {', '.join(SUFFIXES)} files, not `{path.suffix}`")
-    require_file(path)
+
+    def __init__(self, path: Path, *, memory_map: bool = False) -> None:
+        if path.suffix not in SUFFIXES:
+            raise DataError(f"{path}: arrays are read from {', '.join(SUFFIXES)} files, not `{path.suffix}`")
+        require_file(path)
+        self._path = path
+        self._memory_map = memory_map
+        with _damage_named(path):
+            self._names = _names(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        with _damage_named(self._path):
+            if self._path.suffix == ".npy":
+                return np.asarray(np.load(self._path, mmap_mode="r" if self._memory_map else None))
+            if self._path.suffix == ".npz":
+                return _npz_member(self._path, f"{name}.npy", self._memory_map)
+            from safetensors import safe_open
+
+            with safe_open(self._path, framework="numpy") as file:
+                return file.get_tensor(name)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Generator[None]:
+    """Turns what the readers raise at damaged files into a `DataError`."""
+    from safetensors import SafetensorError
+
+    broken = (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        TypeError,
+        struct.error,
+        zipfile.BadZipFile,
+        zlib.error,
+    )
     try:
-        if path.suffix == ".npy":
-            array = np.load(path, mmap_mode="r" if memory_map else None, allow_pickle=False)
-            return {"": np.asarray(array)}
-        if path.suffix == ".npz":
-            return _read_npz(path, memory_map)
-        return _read_safetensors(path)
-    except (ValueError, OSError, EOFError, struct.error, zipfile.BadZipFile, zlib.error) as error:
+        yield
+    except (*broken, SafetensorError) as error:
         if "bject array" in str(error):
             reason = "holds Python objects, not numbers; save it with a numeric dtype"
         else:
@@ -42,37 +82,33 @@ def read_arrays(path: Path, *, memory_map: bool = False) -> dict[str, np.ndarray
         raise DataError(f"{path}: {reason}") from None
 
 
-def _read_npz(path: Path, memory_map: bool) -> dict[str, np.ndarray]:
-    """Members of the archive; those stored as they are can be mapped at their place in the file."""
-    arrays: dict[str, np.ndarray] = {}
-    with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
-        for member in archive.infolist():
-            name = member.filename.removesuffix(".npy")
-            if not memory_map or member.compress_type != zipfile.ZIP_STORED:
-                with archive.open(member) as stream:
-                    arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
-                continue
-            raw.seek(member.header_offset + 26)  # local header: lengths of name and extra field, then both
-            raw.seek(sum(struct.unpack("<HH", raw.read(4))), 1)
-            version = np.lib.format.read_magic(raw)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = header(raw)
-            if dtype.hasobject:
-                raise ValueError("Object arrays")
-            order = "F" if fortran else "C"
-            arrays[name] = np.asarray(np.memmap(path, dtype, "r", raw.tell(), shape, order))
-    return arrays
+def _names(path: Path) -> list[str]:
+    if path.suffix == ".npy":
+        return [""]
+    if path.suffix == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return list(file.keys())
 
 
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, KeyError) as error:  # KeyError: an element type that numpy has no name for
-        raise ValueError(str(error)) from None
+def _npz_member(path: Path, name: str, memory_map: bool) -> np.ndarray:
+    """One array of the archive, mapped at its place in the file if it is stored as it is."""
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(name)
+        if not memory_map or member.compress_type != zipfile.ZIP_STORED:
+            with archive.open(member) as stream:
+                return np.lib.format.read_array(stream, allow_pickle=False)
+    with path.open("rb") as raw:
+        raw.seek(member.header_offset + 26)  # local header: lengths of name and extra field, then both
+        raw.seek(sum(struct.unpack("<HH", raw.read(4))), 1)
+        version = np.lib.format.read_magic(raw)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = read(raw)
+        if dtype.hasobject:
+            raise ValueError("Object arrays")
+        return np.asarray(np.memmap(path, dtype, "r", raw.tell(), shape, "F" if fortran else "C"))

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from leyden.data.errors import DataError
+from leyden.spec.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

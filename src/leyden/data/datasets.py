@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from leyden.data.dataset import Dataset, limited
-from leyden.data.errors import DataError
 from leyden.data.sources.source import Source
 from leyden.data.splits.split import Split
 from leyden.data.transforms.transform import Transform
+from leyden.spec.errors import DataError
 
 HELD_OUT = ("val", "test")
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from leyden.data.dataset import Dataset
-from leyden.data.errors import DataError
 from leyden.data.order import Order
 from leyden.data.plan import Plan, share
 from leyden.data.samplers.sampler import Sampler
 from leyden.data.sources.source import Batch
+from leyden.spec.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,8 +86,11 @@ class Windows:
         self.world = world
 
     def __getitem__(self, start: int) -> GatheredWindow:
-        plan = self.plan
-        spans = [plan.positions(step) for step in range(start, plan.border(start))]
+        return self.window(start, self.plan.border(start))
+
+    def window(self, start: int, end: int) -> GatheredWindow:
+        """The steps from ``start`` to ``end`` (exclusive), which lie in one epoch."""
+        spans = [self.plan.positions(step) for step in range(start, end)]
         epoch, window_first, _ = spans[0]
         window_end = spans[-1][2]
         rows = self.order.indices(epoch, window_first, window_end)
@@ -164,13 +167,12 @@ def stream(
     order = Order(sampler, num_samples=len(dataset), seed=seed, labels=dataset.labels())
     windows = Windows(dataset, order, plan, seed=seed, rank=rank, world=world)
     workers = workers or Workers()
-    starts = windows.starts(start_step)
     if dataset.cheap or workers.num == 0:
-        gathered: Iterator[Any] = (_torch_window(windows[start], workers.pin_memory) for start in starts)
+        yield from _made_here(windows, start_step, workers.pin_memory)
     else:
-        gathered = _from_workers(_dataloader(_InWorker(windows), starts, workers))
-    for window in gathered:
-        yield _steps(window)
+        starts = windows.starts(start_step)
+        for window in _from_workers(_dataloader(_InWorker(windows), starts, workers)):
+            yield _steps(window, window.batch)
 
 
 class Evaluation:
@@ -183,8 +185,7 @@ class Evaluation:
         rank: This process, of ``world``.
         world: Number of processes.
         workers: Where batches are made; None for this process.
-        max_batches: Stop after so many batches; -1 for all.
-        numbers: Only these of the batches that there would be otherwise; None for all.
+        numbers: Only these of this rank's batches; None for all.
     """
 
     def __init__(
@@ -196,13 +197,11 @@ class Evaluation:
         rank: int = 0,
         world: int = 1,
         workers: Workers | None = None,
-        max_batches: int = -1,
         numbers: range | None = None,
     ) -> None:
         self._shares = Shares(dataset, batch_size, seed=seed, rank=rank, world=world)
         self._workers = workers or Workers()
         self._numbers = range(len(self._shares)) if numbers is None else numbers
-        self._numbers = self._numbers[: None if max_batches == -1 else max_batches]
         self._loader: DataLoader[Any] | None = None
 
     def __len__(self) -> int:
@@ -232,7 +231,7 @@ class _InWorker:
         except DataError as error:
             return _Failure(str(error))
         if isinstance(item, GatheredWindow):
-            return _torch_window(item, pin=False)
+            return item._replace(batch=_tensors(item.batch, pin=False))
         return item[0], _tensors(item[1], pin=False)
 
 
@@ -273,10 +272,6 @@ def _from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
         yield item
 
 
-def _torch_window(window: GatheredWindow, pin: bool) -> GatheredWindow:
-    return window._replace(batch=_tensors(window.batch, pin))
-
-
 def _tensors(batch: Batch, pin: bool) -> dict[str, Tensor]:
     from torch import from_numpy
 
@@ -284,10 +279,18 @@ def _tensors(batch: Batch, pin: bool) -> dict[str, Tensor]:
     return {name: tensor.pin_memory() for name, tensor in tensors.items()} if pin else tensors
 
 
-def _steps(window: GatheredWindow) -> list[StepBatch]:
+def _made_here(windows: Windows, start: int, pin: bool) -> Iterator[list[StepBatch]]:
+    while True:
+        end = windows.plan.border(start)
+        window = windows.window(start, end)
+        yield _steps(window, _tensors(window.batch, pin))
+        start = end
+
+
+def _steps(window: GatheredWindow, batch: dict[str, Tensor]) -> list[StepBatch]:
     if len(window.sizes) == 1:
-        return [StepBatch(window.first_step, window.sizes[0], window.batch)]
-    pieces = {name: tensor.split(window.shares) for name, tensor in window.batch.items()}
+        return [StepBatch(window.first_step, window.sizes[0], batch)]
+    pieces = {name: tensor.split(window.shares) for name, tensor in batch.items()}
     return [
         StepBatch(window.first_step + number, size, {name: piece[number] for name, piece in pieces.items()})
         for number, size in enumerate(window.sizes)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from leyden.data.errors import DataError, nearest_file, require_file
+from leyden.data.files import nearest_file, require_file
+from leyden.spec.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -109,8 +109,8 @@ class Plan:
 
     def border(self, step: int) -> int:
         """The step at which the window that starts at ``step`` ends (exclusive), also past the run's end."""
-        end = min((step // period + 1) * period for period in self._periods)
-        return min(end, self.total_steps) if step < self.total_steps else end
+        end = min([step - step % period + period for period in self._periods])
+        return self.total_steps if step < self.total_steps < end else end
 
     def validation_due(self, step: int) -> bool:
         """Whether a validation follows once ``step`` steps are done."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from leyden.data.errors import DataError, require_file
+from leyden.data.files import require_file
+from leyden.spec.errors import DataError
 
 DataFrame = Any  # pandas annotates `frame[name]` as Series | DataFrame, which no caller could use
 Series = Any

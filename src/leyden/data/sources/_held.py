@@ -10,10 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from leyden.data.errors import DataError
 from leyden.data.info import DataInfo, Field
 from leyden.data.problems import bad_labels, non_finite
 from leyden.data.sources.source import Batch, Sample, Source
+from leyden.spec.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from leyden.data.archive import read_arrays
-from leyden.data.errors import DataError
-from leyden.data.problems import fractional_labels
+from leyden.data.archive import Archive
+from leyden.data.problems import bad_labels, fractional_labels
 from leyden.data.sources._held import Column, Held, HeldSource
 from leyden.data.sources.source import source
+from leyden.spec.errors import DataError
 
 NAMES = {
     "input": ("input", "inputs", "x", "X", "data", "images", "features"),
@@ -80,11 +80,11 @@ class Arrays(HeldSource):
         self.in_memory = not self.memory_map
 
     def load(self) -> Held:
-        arrays = read_arrays(self.path, memory_map=self.memory_map)
+        arrays = Archive(self.path, memory_map=self.memory_map)
         inputs = self._laid_out(self._pick("input", arrays, self.path))
         columns = {"input": self._column("input", inputs)}
         elsewhere = self.target_path != self.path
-        targets = read_arrays(self.target_path, memory_map=self.memory_map) if elsewhere else arrays
+        targets = Archive(self.target_path, memory_map=self.memory_map) if elsewhere else arrays
         if elsewhere or self.path.suffix != ".npy":
             columns["target"] = self._column("target", self._pick("target", targets, self.target_path))
             if len(columns["target"].array) != len(inputs):
@@ -101,10 +101,14 @@ class Arrays(HeldSource):
         return {"classes": list(self.held.classes)} if self.held.classes else {}
 
     def with_fitted(self, fitted: Mapping[str, Any], /) -> Arrays:
-        like = copy(self)  # labels beyond the training classes are then found by check(), with their row
+        like = copy(self)
         like.classes = self.classes or tuple(fitted.get("classes", ()))
         if "held" in self.__dict__:
             like.held = replace(self.held, classes=like._class_names(self.held.columns))
+        if like.held.classes:
+            labels = like.held.columns["target"].array
+            for problem in bad_labels(labels, len(like.held.classes), lambda row: self.place("target", row)):
+                raise DataError(problem)
         return like
 
     def check(self) -> Sequence[str]:
@@ -114,7 +118,7 @@ class Arrays(HeldSource):
             problems += fractional_labels(raw, lambda row: self.place("target", row))
         return problems
 
-    def _pick(self, name: str, arrays: dict[str, np.ndarray], path: Path) -> np.ndarray:
+    def _pick(self, name: str, arrays: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
         """The array that is the input or the target, by the name that was set or by the usual ones."""
         if path.suffix == ".npy":
             self._keys[name] = ""
@@ -133,7 +137,7 @@ class Arrays(HeldSource):
         return _with_rows(arrays[found[0]], path, found[0])
 
     def _refuse_missing(
-        self, name: str, names: tuple[str, ...], arrays: dict[str, np.ndarray], path: Path
+        self, name: str, names: tuple[str, ...], arrays: Mapping[str, np.ndarray], path: Path
     ) -> None:
         from difflib import get_close_matches
 

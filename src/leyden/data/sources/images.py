@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import Field
 
 from leyden.data import pictures
-from leyden.data.errors import DataError
 from leyden.data.info import DataInfo
 from leyden.data.info import Field as Entry
 from leyden.data.sources.source import Batch, Sample, Source, source
+from leyden.spec.errors import DataError
 
 LOOKED_AT = 10_000  # headers that check() reads, evenly spread
 DECODED = 256  # of them, pictures that it decodes
@@ -151,6 +151,7 @@ class Images(Source):
         like = copy(self)
         vars(like).pop("_labels", None)
         like._train_classes = tuple(fitted["classes"])
+        like.labels()  # refuses a class that is not among them
         return like
 
     def fingerprint(self) -> str:

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from leyden.data.errors import DataError
 from leyden.data.sources._held import Column, Held, HeldSource
 from leyden.data.sources.source import source
+from leyden.spec.errors import DataError
 
 
 @source("sklearn", requires=("sklearn",), extra="sklearn")

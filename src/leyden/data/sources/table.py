@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from leyden.data.errors import DataError
 from leyden.data.sources._held import Column, Held, HeldSource
 from leyden.data.sources._measured import REPAIR, Encode, Missing, features, measured
 from leyden.data.sources.source import source
@@ -24,6 +23,7 @@ from leyden.data.tables import (
     require_columns,
     row_place,
 )
+from leyden.spec.errors import DataError
 
 MOST_CLASSES = 100  # different whole numbers that are taken for classes unasked
 
@@ -150,6 +150,7 @@ class Table(HeldSource):
             vars(like).pop(name, None)
         like._fitted = dict(fitted)
         require_columns(self.path, self._table, [*fitted["numeric"], *fitted["categories"]])
+        like.labels()  # refuses a class that is not among those trained on
         return like
 
     @cached_property

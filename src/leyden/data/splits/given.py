@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from leyden.data.archive import read_arrays
-from leyden.data.errors import DataError
+from leyden.data.archive import Archive
 from leyden.data.splits.split import Split, split
+from leyden.spec.errors import DataError
 
 
 @split("given")
@@ -31,7 +31,7 @@ class Given(Split):
     path: Path
 
     def parts(self, num_samples: int, labels: np.ndarray | None, seed: int, /) -> dict[str, np.ndarray]:
-        arrays = read_arrays(self.path)
+        arrays = Archive(self.path)
         held = {name: arrays[name] for name in ("val", "test") if name in arrays}
         if not held:
             raise DataError(f"{self.path}: needs an integer array named val or test, but has neither")

@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from leyden.data.classes import classes_of
-from leyden.data.errors import DataError
 from leyden.data.permutation import permuted
 from leyden.data.splits.split import Split, split
+from leyden.spec.errors import DataError
 from leyden.spec.seeds import fold_in
 
 Size = Annotated[int | float, Field(ge=0)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from leyden.data.errors import DataError
 from leyden.data.sources.source import Sample
+from leyden.spec.errors import DataError
 
 
 def picture_of(sample: Sample, name: str) -> np.ndarray:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from leyden.data.errors import DataError
 from leyden.data.sources.source import Sample
 from leyden.data.transforms._pictures import picture_of
 from leyden.data.transforms.transform import Transform, transform
+from leyden.spec.errors import DataError
 
 Pixels = Annotated[int, Field(ge=1)]
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from leyden.data.errors import DataError
 from leyden.data.sources.source import Sample
 from leyden.data.transforms.transform import Transform, transform
+from leyden.spec.errors import DataError
 
 
 @transform("noise")

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from leyden.data.errors import DataError
 from leyden.data.sources.source import Batch, Sample, Source
 from leyden.data.transforms.transform import Transform, transform
+from leyden.spec.errors import DataError
 
 MEASURED = 4096  # samples looked at, evenly spread, where each has to be decoded
 AT_ONCE = 1024
@@ -19,11 +19,11 @@ AT_ONCE = 1024
 @transform("normalize")
 @dataclass(frozen=True, kw_only=True)
 class Normalize(Transform):
-    """Subtract a mean and divide by a standard deviation: for each channel of pictures (channels, height,
-    width), otherwise for each feature (the last axis).
+    """Inputs minus a mean, over a standard deviation.
 
-    Numbers that are not given are measured on the training samples as their source gives them, before other
-    transforms; every set gets the same. A standard deviation of 0 counts as 1.
+    Pictures (channels, height, width) have one of each for every channel, other inputs for every feature (the
+    last axis). Numbers that are not given are measured on the training samples as their source gives them,
+    before other transforms; every set gets the same. A standard deviation of 0 counts as 1.
 
     Args:
         mean: One number for all channels or features, or one for each; null measures.

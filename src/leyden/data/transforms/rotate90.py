@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leyden.data.errors import DataError
 from leyden.data.sources.source import Sample
 from leyden.data.transforms._pictures import picture_of
 from leyden.data.transforms.transform import Transform, transform
+from leyden.spec.errors import DataError
 
 
 @transform("rotate90")

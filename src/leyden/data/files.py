@@ -1,12 +1,10 @@
-"""What is wrong with data, said to the person who has to mend it."""
+"""Files that are not there, said with the nearest name that is."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-
-class DataError(ValueError):
-    """Data that cannot be used; the message names the file, the row where there is one, and the repair."""
+from leyden.spec.errors import DataError
 
 
 def nearest_file(path: Path) -> str:
