@@ -33,6 +33,7 @@ def end(
 def test_a_command_that_comes_to_its_end_gives_its_own_code() -> None:
     def ended(args: Namespace) -> int:
         return 75
+
     assert guarded(ended, Namespace(traceback=False, run_folder=None)) == 75
 
 

@@ -48,11 +48,8 @@ def run(args: Namespace) -> int:
 
 def tell_runs(runs: list[Listed], root: Path) -> None:
     """A line a run."""
-    terminal.table(
-        ["run", "status", "begun (UTC)", "repeats", "steps", "time", "measured", "folder"],
-        [row(one, root) for one in runs],
-        right=["repeats", "steps", "time"],
-    )
+    columns = [f"under {root}", "status", "measured", "steps", "time", "begun (UTC)"]
+    terminal.table(columns, [row(one, root) for one in runs], right=["steps", "time"])
     for one in runs:
         if one.note:
             print(f"\n{one.path}: {one.note}")
@@ -60,26 +57,17 @@ def tell_runs(runs: list[Listed], root: Path) -> None:
 
 def row(one: Listed, root: Path) -> list[str]:
     """A run's cells."""
-    value = "" if one.value is None else f"{one.metric} {one.value}"
     folder = str(one.path.relative_to(root)) if one.path.is_relative_to(root) else str(one.path)
-    begun = one.begun[:16].replace("T", " ")
+    status = one.status if one.repeats < 2 else f"{one.status} {one.done}/{one.repeats}"
+    value = "" if one.value is None else f"{one.metric} {one.value}"
     return [
-        one.name,
-        one.status,
-        begun,
-        f"{one.done}/{one.repeats}",
-        f"{one.steps:,}",
-        duration(one.seconds),
-        value,
         folder,
+        status,
+        value,
+        f"{one.steps:,}",
+        terminal.duration(one.seconds),
+        one.begun[:16].replace("T", " "),
     ]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: `45 s`, `3 min`, `2.5 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def tell_checkpoints(path: Path) -> None:

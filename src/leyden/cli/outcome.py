@@ -10,6 +10,8 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from leyden.cli import terminal
+
 DONE = 0
 FAILED = 1  # neither the user's input nor an interruption: a bug, a full disk, a lost device
 WRONG_INPUT = 2
@@ -35,9 +37,10 @@ def _told(error: Exception, args: Namespace) -> int:
     if args.traceback:
         traceback.print_exc()
     if is_users(error):
-        print(str(error), file=sys.stderr)
+        print(terminal.wrapped(str(error), sys.stderr), file=sys.stderr)
         return WRONG_INPUT
-    print(f"leyden: stopped by {type(error).__name__}: {_first_paragraph(error)}", file=sys.stderr)
+    message = f"leyden: stopped by {type(error).__name__}: {_first_paragraph(error)}"
+    print(terminal.wrapped(message, sys.stderr), file=sys.stderr)
     if not args.traceback:
         print(
             f"The full traceback is in {_written(error, args.run_folder)}; `--traceback` shows it.",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from leyden.cli import terminal
 
 if TYPE_CHECKING:
-    from leyden.runs.results import Row
     from leyden.main.train import Result
+    from leyden.runs.results import Row
 
 #: with more repeats than this, only mean and standard deviation are shown
 COLUMNS = 5

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from shutil import get_terminal_size
 from textwrap import wrap
+from typing import TextIO
 
 
 def is_terminal() -> bool:
@@ -22,6 +23,27 @@ def bold(text: str) -> str:
 def dim(text: str) -> str:
     """Text that steps back on a terminal."""
     return f"\x1b[2m{text}\x1b[0m" if is_terminal() else text
+
+
+def wrapped(text: str, stream: TextIO) -> str:
+    """Long lines broken between words on a terminal, indented below their beginning; left alone elsewhere."""
+    if not stream.isatty():
+        return text
+    width = get_terminal_size().columns
+    lines = [
+        wrap(
+            line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 4), break_on_hyphens=False
+        )
+        for line in text.splitlines()
+    ]
+    return "\n".join("\n".join(pieces) for pieces in lines)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: `45 s`, `3 min`, `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = ()) -> None:
@@ -69,7 +91,7 @@ def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collecti
             justify="right" if column in right else "left",
             style="cyan" if index == 0 else "",
             overflow="fold",
-            no_wrap=index == 0 and len(columns) < 4,
+            no_wrap=column in right,
         )
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))

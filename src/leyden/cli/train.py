@@ -29,8 +29,8 @@ from leyden.cli.outcome import INTERRUPTED, PREEMPTED
 
 if TYPE_CHECKING:
     from leyden.main.check import Report
-    from leyden.runs.folder import RunFolder
     from leyden.main.train import Result
+    from leyden.runs.folder import RunFolder
 
 
 def arguments(parser: ArgumentParser) -> None:

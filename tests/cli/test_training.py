@@ -1,0 +1,106 @@
+"""`leyden train`: what it says, and what code it leaves with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from leyden.cli.main import main
+
+from .conftest import Example
+
+LEYDEN = Path(sys.executable).with_name("leyden")
+
+#: callbacks of a user's, in a module beside the run file
+MINE = """\
+import os, signal
+from leyden.callbacks.callback import Callback, callback
+
+@callback("term_at")
+class TermAt(Callback):
+    '''Ask the process to leave, as a scheduler does.
+
+    Args:
+        step: After which step.
+    '''
+
+    def __init__(self, *, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, fit, /) -> None:
+        if fit.step == self.step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+@callback("broken")
+class Broken(Callback):
+    '''Fails.'''
+
+    def on_step_end(self, fit, /) -> None:
+        raise RuntimeError("a bug of mine")
+"""
+
+
+@pytest.fixture
+def mine(example: Example) -> Example:
+    """The example with a module of callbacks that it may import."""
+    (example.file.parent / "my_callbacks.py").write_text(MINE)
+    example.file.write_text(example.file.read_text() + "imports: [my_callbacks]\n")
+    return example
+
+
+def test_it_says_what_is_done_where_it_is_and_what_comes_next(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(example.file), "repeats=2", "trainer.max_epochs=1"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"blobs, read from {example.file}\n")
+    for needed in (
+        "96 train, 32 val, 21 test samples",
+        "mean ± std",
+        "repeat 1",
+        str(example.folder),
+        "Next:",
+    ):
+        assert needed in text
+
+
+def test_preemption_leaves_with_75_and_the_same_command_goes_on(mine: Example) -> None:
+    command = [LEYDEN, "train", mine.file, "--allow-imports", "callbacks=[{type: term_at, step: 5}]"]
+    first = subprocess.run(command, capture_output=True, text=True)
+    assert (first.returncode, first.stderr) == (75, "")
+    assert "preempted after step 5" in first.stdout
+    second = subprocess.run(command, capture_output=True, text=True)
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "going on from step 5" in second.stdout
+    assert "finished: 12 steps" in second.stdout
+
+
+def test_a_failure_inside_is_1_with_its_traceback_in_the_run_folder(
+    mine: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(mine.file), "--allow-imports", "callbacks=[broken]"]) == 1
+    said = capsys.readouterr().err
+    file = mine.folder / "logs" / f"error-{os.getpid()}.txt"
+    assert said == (
+        f"leyden: stopped by RuntimeError: a bug of mine\n"
+        f"The full traceback is in {file}; `--traceback` shows it.\n"
+    )
+    assert "in on_step_end" in file.read_text()
+
+
+def test_a_wrong_run_file_is_2_and_leaves_no_folder(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(example.file), "model.hiden=[3]", "data.train.sample=4"]) == 2
+    said = capsys.readouterr().err
+    assert "2 problems" in said and "did you mean `hidden`?" in said and "did you mean `samples`?" in said
+    assert not example.root.exists()
+
+
+def test_code_is_only_imported_when_allowed(mine: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(mine.file)]) == 2
+    assert "--allow-imports" in capsys.readouterr().err
