@@ -133,7 +133,7 @@ def test_plateau_moves_when_torchs_does(mode: Any, threshold_mode: Any, patience
     optimizer = sgd()
     theirs = reference.ReduceLROnPlateau(optimizer, min_lr=1e-3, eps=0, **settings)
     ours = Plateau(min=1e-3, **settings)
-    # Positive in both modes: torch lets a negative metric improve by becoming worse by less than the threshold.
+    # Positive in both modes: torch lets a negative metric improve by getting worse within the threshold.
     for step in range(1, TOTAL):
         loss = 1 / math.sqrt(step) + 0.2 * math.sin(step) + 0.5
         measured = loss if mode == "min" else 2 - loss

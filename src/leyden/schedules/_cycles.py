@@ -19,14 +19,18 @@ def cycle_at(position: int, first: int, growth: float) -> tuple[int, float]:
     if grown <= -1:
         return 0, 1.0
     number = int(math.log1p(grown) / math.log(growth))
-    # The logarithm can be one rounding error off at a border, so the borders themselves decide.
-    if _border(number + 1, growth) <= passed:
+    # At a border the logarithm can be a rounding error off, and so can the border itself: a step that is as good
+    # as on it begins the next cycle, or a restart would come one step late.
+    reached = passed * (1 + 1e-12)
+    if _border(number + 1, growth) <= reached:
         number += 1
-    elif _border(number, growth) > passed:
+    elif _border(number, growth) > reached:
         number -= 1
-    return number, (passed - _border(number, growth)) / growth**number
+    return number, max(0.0, (passed - _border(number, growth)) / growth**number)
 
 
 def _border(number: int, growth: float) -> float:
     """Where cycle ``number`` begins, in lengths of the first: (growth**number - 1) / (growth - 1)."""
+    if abs(growth - 1) > 1e-3:
+        return (growth**number - 1) / (growth - 1)  # exact for whole growths
     return math.expm1(number * math.log(growth)) / (growth - 1)
