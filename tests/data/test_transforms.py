@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from leyden.data.dataset import Dataset
+from leyden.data.dataset import Dataset, Generators
 from leyden.data.sources.sklearn import Sklearn
 from leyden.data.sources.source import Sample
 from leyden.data.sources.toy import ToyDataset
@@ -54,6 +54,14 @@ def test_a_batch_is_a_function_of_seed_epoch_and_sample(transform: Transform) ->
     assert not np.array_equal(batch(), batch(seed=2))
     assert not np.array_equal(batch(), batch(epoch=3))
     assert batch().dtype == np.float32 and batch().flags.c_contiguous
+
+
+@pytest.mark.parametrize("transform", RANDOM, ids=lambda t: type(t).__name__)
+def test_a_batch_is_the_stack_of_its_samples(transform: Transform) -> None:
+    indices = np.array([3, 1, 4])
+    batch = Dataset(DIGITS, transforms=(transform,)).batch(indices, seed=5, epoch=6)
+    for row, (index, rng) in enumerate(zip(indices, Generators(indices, 5, 6, None), strict=True)):
+        np.testing.assert_array_equal(batch["input"][row], transform(DIGITS[int(index)], rng)["input"])
 
 
 @pytest.mark.parametrize("transform", RANDOM, ids=lambda t: type(t).__name__)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from leyden.data.sources.source import Sample
-from leyden.data.transforms._pictures import picture_of
-from leyden.data.transforms.transform import Transform, transform
+from leyden.data.transforms._pictures import PictureTransform
+from leyden.data.transforms.transform import transform
 from leyden.spec.errors import DataError
 
 Pixels = Annotated[int, Field(ge=1)]
@@ -18,7 +18,7 @@ Pixels = Annotated[int, Field(ge=1)]
 
 @transform("crop")
 @dataclass(frozen=True, kw_only=True)
-class Crop(Transform):
+class Crop(PictureTransform):
     """A window of fixed size, at random or in the middle, of a picture that may be padded first.
 
     Args:
@@ -37,26 +37,26 @@ class Crop(Transform):
     mode: Literal["zero", "edge", "reflect"] = "zero"
     where: Literal["random", "center"] = "random"
 
-    def __call__(self, sample: Sample, rng: np.random.Generator, /) -> Sample:
-        picture = picture_of(sample, "crop")
-        height, width = self._window(picture)
+    def changed(self, pictures: np.ndarray, rngs: Sequence[np.random.Generator], /) -> np.ndarray:
+        height, width = self._window(pictures)
         if self.padding:
-            around = ((0, 0), (self.padding, self.padding), (self.padding, self.padding))
-            picture = np.pad(picture, around, mode="constant" if self.mode == "zero" else self.mode)
-        spare = (picture.shape[1] - height, picture.shape[2] - width)
+            around = ((0, 0), (0, 0), (self.padding, self.padding), (self.padding, self.padding))
+            pictures = np.pad(pictures, around, mode="constant" if self.mode == "zero" else self.mode)
+        spare = (pictures.shape[2] - height, pictures.shape[3] - width)
         if min(spare) < 0:
             raise DataError(
                 f"transform `crop` needs pictures of at least {height} x {width}, but with padding "
-                f"{self.padding} one is {picture.shape[1]} x {picture.shape[2]}"
+                f"{self.padding} one is {pictures.shape[2]} x {pictures.shape[3]}"
             )
-        top, left = (
-            rng.integers(0, spare, endpoint=True)
-            if self.where == "random"
-            else (spare[0] // 2, spare[1] // 2)
-        )
-        return {**sample, "input": picture[:, top : top + height, left : left + width]}
+        if self.where == "center":
+            top, left = spare[0] // 2, spare[1] // 2
+            return pictures[:, :, top : top + height, left : left + width]
+        corners = [(rng.integers(spare[0] + 1), rng.integers(spare[1] + 1)) for rng in rngs]
+        tops, lefts = np.array(corners, np.int64).reshape(-1, 2).T
+        windows = np.lib.stride_tricks.sliding_window_view(pictures, (height, width), axis=(2, 3))
+        return windows[np.arange(len(pictures)), :, tops, lefts]  # (batch, channels, height, width)
 
-    def _window(self, picture: np.ndarray) -> tuple[int, int]:
+    def _window(self, pictures: np.ndarray) -> tuple[int, int]:
         if self.size is None:
-            return picture.shape[1], picture.shape[2]
+            return pictures.shape[2], pictures.shape[3]
         return (self.size, self.size) if isinstance(self.size, int) else self.size

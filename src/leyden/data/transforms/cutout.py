@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from leyden.data.sources.source import Sample
-from leyden.data.transforms._pictures import picture_of
-from leyden.data.transforms.transform import Transform, transform
+from leyden.data.transforms._pictures import PictureTransform, drawn
+from leyden.data.transforms.transform import transform
 
 
 @transform("cutout")
 @dataclass(frozen=True, kw_only=True)
-class Cutout(Transform):
+class Cutout(PictureTransform):
     """A square around a random pixel set to one value; at the border part of it (DeVries, arXiv:1708.04552).
 
     Args:
@@ -32,11 +32,10 @@ class Cutout(Transform):
     fill: float = 0.0
     p: Annotated[float, Field(ge=0, le=1)] = 1.0
 
-    def __call__(self, sample: Sample, rng: np.random.Generator, /) -> Sample:
-        picture = picture_of(sample, "cutout")
-        if rng.random() >= self.p:
-            return sample
-        top, left = rng.integers(0, picture.shape[1:]) - self.size // 2
-        cut = picture.copy()
-        cut[:, max(0, top) : top + self.size, max(0, left) : left + self.size] = self.fill
-        return {**sample, "input": cut}
+    def changed(self, pictures: np.ndarray, rngs: Sequence[np.random.Generator], /) -> np.ndarray:
+        cut = pictures.copy()
+        for picture, chosen, rng in zip(cut, drawn(rngs, self.p), rngs, strict=True):
+            if chosen:
+                top, left = rng.integers(0, pictures.shape[2:]) - self.size // 2
+                picture[:, max(0, top) : top + self.size, max(0, left) : left + self.size] = self.fill
+        return cut

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from leyden.data.sources.source import Sample
-from leyden.data.transforms._pictures import picture_of
-from leyden.data.transforms.transform import Transform, transform
+from leyden.data.transforms._pictures import PictureTransform, drawn
+from leyden.data.transforms.transform import transform
 
 
 @transform("flip")
 @dataclass(frozen=True, kw_only=True)
-class Flip(Transform):
+class Flip(PictureTransform):
     """A picture mirrored left to right, or top to bottom, with some probability.
 
     Args:
@@ -30,8 +30,7 @@ class Flip(Transform):
     axis: Literal["horizontal", "vertical"] = "horizontal"
     p: Annotated[float, Field(ge=0, le=1)] = 0.5
 
-    def __call__(self, sample: Sample, rng: np.random.Generator, /) -> Sample:
-        picture = picture_of(sample, "flip")
-        if rng.random() >= self.p:
-            return sample
-        return {**sample, "input": picture[:, :, ::-1] if self.axis == "horizontal" else picture[:, ::-1]}
+    def changed(self, pictures: np.ndarray, rngs: Sequence[np.random.Generator], /) -> np.ndarray:
+        axis = 3 if self.axis == "horizontal" else 2
+        mirror = drawn(rngs, self.p)[:, None, None, None]
+        return np.where(mirror, np.flip(pictures, axis), pictures)

@@ -73,7 +73,9 @@ class Normalize(Transform):
                 "transform `normalize` without numbers has to be measured on training samples first: "
                 "use normalize.with_fitted(normalize.fitted(source, rows))"
             )
-        return (values - self._beside(self.mean, values, axes)) / self._beside(self.std, values, axes)
+        centred = values - self._beside(self.mean, values, axes)
+        centred /= self._beside(self.std, values, axes)
+        return centred
 
     def _beside(self, number: float | list[float], values: np.ndarray, axes: int) -> np.ndarray:
         """The mean or the deviation, shaped to stand beside the values of one sample or of a batch."""
