@@ -19,8 +19,8 @@ def cycle_at(position: int, first: int, growth: float) -> tuple[int, float]:
     if grown <= -1:
         return 0, 1.0
     number = int(math.log1p(grown) / math.log(growth))
-    # At a border the logarithm can be a rounding error off, and so can the border itself: a step that is as good
-    # as on it begins the next cycle, or a restart would come one step late.
+    # At a border the logarithm can be a rounding error off, and so can the border itself: a step that is as
+    # good as on it begins the next cycle, or a restart would come one step late.
     reached = passed * (1 + 1e-12)
     if _border(number + 1, growth) <= reached:
         number += 1
