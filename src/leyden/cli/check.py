@@ -55,7 +55,7 @@ def run(args: Namespace) -> int:
         tell(report)
         if not args.deep:
             print(
-                f"\nOne real batch goes through everything with `{run_file.command('check', args)} --deep`."
+                f"\nOne real batch goes through everything with\n  {run_file.command('check', args)} --deep"
             )
     return DONE
 
