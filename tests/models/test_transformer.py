@@ -124,8 +124,9 @@ def test_real_numbers_without_a_second_dimension_are_one_feature() -> None:
     torch.testing.assert_close(net(x), net(x.unsqueeze(2)))
 
 
-def test_a_longer_sequence_than_max_len_is_an_error() -> None:
-    net = transformer(ids(5), vocab_size=9, **SMALL)
+@pytest.mark.parametrize("pos", POSITIONS)
+def test_a_longer_sequence_than_max_len_is_an_error(pos: Any) -> None:
+    net = transformer(ids(5), vocab_size=9, pos=pos, **SMALL)
     with pytest.raises(ValueError, match=r"max_len 5, .* has 6 positions; set model.max_len: 6"):
         net(torch.zeros(2, 6, dtype=torch.int64))
 

@@ -51,9 +51,9 @@ class ClassWeights:
         """Weights of all labels but ``ignore_index`` together; without weights, their number."""
         from ._precision import counting_type
 
-        ignored = targets == ignore_index
         if not self.values:
-            return (~ignored).sum()
+            return (targets != ignore_index).sum()
+        ignored = targets == ignore_index
         weights = self.on(targets.device, counting_type(targets.device))
         return weights[targets.masked_fill(ignored, 0)].masked_fill(ignored, 0.0).sum()
 

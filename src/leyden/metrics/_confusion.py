@@ -45,7 +45,7 @@ def label_counts(
         true = true & counted
         judged = true | predicted
     rows = torch.stack([true & predicted, predicted, true, judged])  # (4, batch, classes, ...)
-    return rows.transpose(1, 2).flatten(2).sum(2).double().flatten()
+    return rows.transpose(1, 2).flatten(2).sum(2, dtype=torch.float64).flatten()
 
 
 class LabelScore(Metric):

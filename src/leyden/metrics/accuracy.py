@@ -59,7 +59,7 @@ class Accuracy(Metric):
             require_labels("accuracy", outputs, targets)
             counted = targets != self.ignore_index
             hits = self._found(outputs, targets) & counted
-        return torch.stack([hits.sum(), counted.sum()]).double()
+        return torch.stack([hits.flatten(), counted.flatten()]).sum(1, dtype=torch.float64)
 
     def compute(self, sums: np.ndarray, /) -> float:
         hits, seen = sums

@@ -69,27 +69,14 @@ def transformer(
     from .nets.embedding import Embedding
     from .nets.encoder import Encoder
 
-    if d_model % heads:
-        raise UserError(
-            f"d_model must divide by heads, but {d_model} does not by {heads}; change one of them"
-        )
-    if pos == "rope" and d_model // heads % 2:
-        raise UserError(
-            f"pos: rope turns pairs of values, but d_model {d_model} over heads {heads} gives "
-            f"{d_model // heads} each, which is odd; change one of them, or use pos: learned"
-        )
+    _require_heads(d_model, heads, pos)
     features = _features(interface, vocab_size, pad_id)
-    length = interface.input_shape[0] + (pool == "cls")
-    if max_len is not None and max_len < length:
-        raise UserError(
-            f"max_len must hold the longest sequence{' and the class token' if pool == 'cls' else ''}, but "
-            f"is {max_len} for {length}; raise it, or leave it out to take the data's length"
-        )
+    length = _length(interface, max_len, pool)
     embedding = Embedding(
         d_model,
         features=features,
         vocab_size=vocab_size or 0,
-        max_len=max_len or length,
+        max_len=length,
         pos=pos,
         class_token=pool == "cls",
         pad_id=pad_id,
@@ -109,6 +96,29 @@ def transformer(
     ]
     outputs = outputs_of("transformer", interface)
     return Encoder(embedding, blocks, outputs, norm=norm, pool=pool, rope=pos == "rope")
+
+
+def _require_heads(d_model: int, heads: int, pos: str) -> None:
+    if d_model % heads:
+        raise UserError(
+            f"d_model must divide by heads, but {d_model} does not by {heads}; change one of them"
+        )
+    if pos == "rope" and d_model // heads % 2:
+        raise UserError(
+            f"pos: rope turns pairs of values, but d_model {d_model} over heads {heads} gives "
+            f"{d_model // heads} each, which is odd; change one of them, or use pos: learned"
+        )
+
+
+def _length(interface: Interface, max_len: int | None, pool: str) -> int:
+    """Longest sequence, the class token included."""
+    given = interface.input_shape[0] + (pool == "cls")
+    if max_len is not None and max_len < given:
+        raise UserError(
+            f"max_len must hold the longest sequence{' and the class token' if pool == 'cls' else ''}, but is "
+            f"{max_len} for {given}; raise it, or leave it out to take the data's length"
+        )
+    return max_len or given
 
 
 def _features(interface: Interface, vocab_size: int | None, pad_id: int | None) -> int:

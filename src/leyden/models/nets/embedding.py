@@ -89,15 +89,13 @@ class Embedding(nn.Module):
         return known if mask is None else mask & known
 
     def _placed(self, x: Tensor) -> Tensor:
-        if self.pos == "none":
-            return x
         length = x.shape[1]
         if length > self.max_len:
             raise UserError(
                 f"sequences must fit into max_len {self.max_len}, a class token included, but this one has "
                 f"{length} positions; set model.max_len: {length}"
             )
-        if self.pos == "rope":
+        if self.pos in ("rope", "none"):
             return x
         table = self.positions.weight if isinstance(self.positions, nn.Embedding) else self.positions
         return x + table[:length].to(x.dtype)
