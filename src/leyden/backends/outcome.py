@@ -26,7 +26,9 @@ class Outcome:
     status: Literal["finished", "stopped", "interrupted"]
     steps: int
     epochs: int  # completed epochs
-    metrics: dict[str, float] = field(default_factory=dict[str, float])  # the newest value of everything measured
+    metrics: dict[str, float] = field(
+        default_factory=dict[str, float]
+    )  # the newest value of everything measured
     best: Best | None = None
     seconds: float = 0.0  # of this process, not of runs that it went on from
     weights_sha256: str = ""
