@@ -16,7 +16,7 @@ ITEMS = {
     "learnable": "`learnable: false` is ignored for parameters and self connections, not `learnable_params`",
     "double_phi_noise": "layerwise evaluation adds noise and perturbation of the flux twice, stepwise once",
     "perturb_each_step": "stepwise evaluation draws perturbations anew at every step, not once a forward",
-    "noisy_multipliers": "noise makes a WICC or NOCC connection a plain matrix product in layerwise evaluation",
+    "noisy_multipliers": "noise makes WICC and NOCC connections plain products in layerwise evaluation",
     "lstm_cell_reset": "stepwise evaluation forgets the cell state of an LSTM at every step",
     "quiet_range": "a rate table asked outside its range gives 0 without a warning",
     "switch_method": "layerwise evaluation of feedback becomes stepwise_gauss_seidel with a warning",

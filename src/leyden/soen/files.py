@@ -10,8 +10,12 @@ from typing import Any
 from .circuit import Circuit
 from .json_file import is_exported, read_exported
 from .problems import CircuitError
+from .rate_table import RateTable
 from .saved import Saved
 from .soen_file import read_soen
+
+#: a file of this name beside an architecture file is the rate table of its circuit
+TABLE_BESIDE = "rate_array.npz"
 
 
 def load(path: str | Path, *, compat: Any = None) -> Saved:
@@ -34,13 +38,9 @@ def load(path: str | Path, *, compat: Any = None) -> Saved:
         case ".json":
             tree = _json(path)
             exported = is_exported(tree)
-            return (
-                read_exported(tree, str(path), compat)
-                if exported
-                else Saved(circuit=_described(tree, path, compat))
-            )
+            return read_exported(tree, str(path), compat) if exported else _description(tree, path, compat)
         case ".yaml" | ".yml":
-            return Saved(circuit=_described(_yaml(path), path, compat))
+            return _description(_yaml(path), path, compat)
         case ".ckpt":
             raise CircuitError(
                 [f"{path} is a checkpoint of a run; go on with `leyden train`, or give its .soen file"],
@@ -64,10 +64,12 @@ def write_description(path: str | Path, circuit: Circuit) -> None:
         YAML(typ="safe", pure=True).dump(tree, stream)
 
 
-def _described(tree: Any, path: Path, compat: Any) -> Circuit:
+def _description(tree: Any, path: Path, compat: Any) -> Saved:
     if not isinstance(tree, Mapping):
         raise CircuitError([f"{path} must hold a mapping with layers and connections"], "the file")
-    return Circuit.read(tree, str(path), compat)
+    table = path.with_name(TABLE_BESIDE)
+    beside = RateTable.read(table) if table.is_file() else None
+    return Saved(circuit=Circuit.read(tree, str(path), compat), beside=beside)
 
 
 def _json(path: Path) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .circuit import Circuit
+from .rate_table import RateTable
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -21,15 +22,22 @@ class Saved:
         state: Tensors under the names of a state dictionary.
         masks: Mask of each connection, (to, from), by key.
         metadata: What else the file says about itself.
+        beside: The rate table that lies beside an architecture file.
     """
 
     circuit: Circuit
     state: Arrays = field(default_factory=Arrays)
     masks: Arrays = field(default_factory=Arrays)
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    beside: RateTable | None = None
 
     @property
-    def table(self) -> np.ndarray[Any, Any] | None:
-        """The rate table that the file carries, (rows, columns)."""
+    def table(self) -> RateTable | None:
+        """The rate table that belongs to the circuit: carried in the file, or lying beside it."""
         carried = next((a for name, a in self.state.items() if name.endswith("g_table")), None)
-        return None if carried is None else carried.reshape(carried.shape[-2:])
+        if carried is None:
+            return self.beside
+        # a model file has no currents beside its table; they are 0.95 to 2.5 in all of them
+        rates = carried.reshape(carried.shape[-2:]).astype(np.float64)
+        rows = np.linspace(0.95, 2.5, rates.shape[0])
+        return RateTable(currents=rows, rates=rates, origin="carried by the model file")

@@ -14,7 +14,7 @@ from ..problems import CircuitError
 from .edges import Edge, EdgeState
 from .layer import Layer, State
 
-Initial = Mapping[str | int, Tensor]
+Initial = Mapping[str, Tensor] | Mapping[int, Tensor] | Mapping[str | int, Tensor]
 
 
 def fitted(x: Tensor, width: int, like: Tensor, pad: bool) -> Tensor:

@@ -33,7 +33,7 @@ SHORTEST = 1e-6
 
 
 class Network(nn.Module):
-    """A circuit that runs: ``[batch, time, features] -> [batch, time + 1, features]``, the initial state first.
+    """A circuit that runs: ``[batch, time, features] -> [batch, time + 1, features]``, initial state first.
 
     Args:
         circuit: The description.

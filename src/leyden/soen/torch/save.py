@@ -60,7 +60,7 @@ def _content(network: Network) -> dict[str, Any]:
             c.model_dump(mode="json") | {"params": _params(c)} for c in circuit.connections
         ],
         "connection_masks": {key: network.masks[key].float().cpu() for key in network.masks},
-        "dt": float(network.dt),
+        "dt": network.dt.item(),
         "dt_learnable": k.dt_learnable,
         "model_type": "SOENModelCore",
         "metadata": {

@@ -38,9 +38,7 @@ class SingleDendrite(Layer):
         disturbed = now.noise.levels.keys - {"phi"}
         if disturbed:
             raise CircuitError(
-                [
-                    f"layer {self.layer_id}: {self.params.solver} integrates without noise on {sorted(disturbed)}"
-                ]
+                [f"layer {self.layer_id}: {self.params.solver} runs without noise on {sorted(disturbed)}"]
             )
         solve = self._parallel_scan if self.params.solver == "PS" else self._newton
         states = solve(phi, state[0], loop, now)

@@ -1,0 +1,120 @@
+"""Simulates a circuit from arrays to arrays: what ``leyden soen simulate`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .build import build
+from .connections import Wicc
+from .problems import CircuitError
+from .rate_table import RateTable
+from .saved import Arrays, Saved
+
+if TYPE_CHECKING:
+    from .torch.network import Network
+    from .torch.simulated import Simulated
+
+DType = Literal["float32", "float64"]
+
+
+def simulate(
+    saved: Saved,
+    x: np.ndarray[Any, Any],
+    parameters: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    *,
+    dtype: DType = "float32",
+    seed: int | None = None,
+    table: RateTable | None = None,
+) -> Arrays:
+    """Histories of every layer, ``layer_<id>``: (batch, time + 1, nodes), and what the circuit records.
+
+    Args:
+        saved: The circuit, with the numbers of its file.
+        x: Input, (batch, time, nodes of the first layer).
+        parameters: ``param/<name in a state dictionary>``, ``mask/<connection>``, ``init/layer_<id>`` and
+            ``wicc_j_out/<connection>``; anything else in it is left alone.
+        dtype: Precision.
+        seed: Decides first values and noise.
+        table: The rate table, before the one that belongs to the file.
+
+    Raises:
+        CircuitError: An array does not fit the circuit.
+    """
+    import torch
+
+    given = dict(parameters or {})
+    network = prepared(saved, given, seed=seed, table=table).to(getattr(torch, dtype)).eval()
+    initial = {name: torch.from_numpy(array) for name, array in _under(given, "init/").items()}
+    generator = torch.Generator().manual_seed(0 if seed is None else seed)
+    with torch.no_grad():
+        simulated = network.simulate(torch.from_numpy(np.asarray(x)), initial, generator)
+    return arrays(simulated)
+
+
+def prepared(
+    saved: Saved, given: Arrays, *, seed: int | None = None, table: RateTable | None = None
+) -> Network:
+    """The network of a file, with the parameters and masks of ``given`` in place of its own."""
+    import torch
+
+    network = build(_with_couplings(saved, _under(given, "wicc_j_out/")), seed=seed, table=table)
+    masks = _under(given, "mask/")
+    _refuse_unknown(masks, network.masks, "mask/")
+    state = {name: torch.from_numpy(array) for name, array in _under(given, "param/").items()}
+    state |= {f"masks.{key}": torch.from_numpy(np.asarray(mask) > 0) for key, mask in masks.items()}
+    if state:
+        try:
+            network.load_state_dict(network.state_dict() | state if not _under(given, "param/") else state)
+        except RuntimeError as error:
+            raise CircuitError([f"they do not fit the circuit: {error}"], "the parameters") from None
+        network.project()
+    return network
+
+
+def arrays(simulated: Simulated) -> Arrays:
+    """What a simulation returned as arrays: ``layer_<id>``, and what was recorded, e.g. ``phi/layer_1``."""
+    found = {f"layer_{i}": h.detach().cpu().numpy() for i, h in simulated.histories.items()}
+    for name, recorded in (("phi", simulated.phi), ("g", simulated.g), ("s", simulated.s)):
+        found |= {f"{name}/layer_{i}": t.detach().cpu().numpy() for i, t in recorded.items()}
+    for i, power in simulated.power.items():
+        watts, joules = power.watts, power.joules
+        for kind, place in (("bias", 0), ("diss", 1)):
+            found[f"power_{kind}/layer_{i}"] = watts[place].detach().cpu().numpy()
+            found[f"energy_{kind}/layer_{i}"] = joules[place].detach().cpu().numpy()
+    return found
+
+
+def _with_couplings(saved: Saved, given: Arrays) -> Saved:
+    """The circuit with the collection couplings j_out of some connections replaced."""
+    if not given:
+        return saved
+    _refuse_unknown(
+        given, {c.key: None for c in saved.circuit.connections if c.params.mode == "WICC"}, "wicc_j_out/"
+    )
+    connections = list(saved.circuit.connections)
+    for place, connection in enumerate(connections):
+        settings = connection.params.connection_params
+        if connection.key in given and isinstance(settings, Wicc):
+            coupled = settings.model_copy(
+                update={"j_out": [float(v) for v in np.ravel(given[connection.key])]}
+            )
+            params = connection.params.model_copy(update={"connection_params": coupled})
+            connections[place] = connection.model_copy(update={"params": params})
+    return replace(saved, circuit=saved.circuit.model_copy(update={"connections": tuple(connections)}))
+
+
+def _under(given: Mapping[str, np.ndarray[Any, Any]], prefix: str) -> Arrays:
+    return {name.removeprefix(prefix): array for name, array in given.items() if name.startswith(prefix)}
+
+
+def _refuse_unknown(given: Arrays, known: Any, prefix: str) -> None:
+    for key in given:
+        if key not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise CircuitError(
+                [f"{prefix}{key} belongs to no such connection; known: {names}"], "the parameters"
+            )
