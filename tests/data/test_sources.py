@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -151,6 +152,25 @@ def test_a_split_inside_an_archive_is_found(keys: tuple[str, str], tmp_path: Pat
     np.savez(tmp_path / "a.npz", **{keys[0]: X, keys[1]: Y, "test_x": X[:2], "test_y": Y[:2]})
     assert len(Arrays(path=tmp_path / "a.npz", split="train")) == 12
     assert len(Arrays(path=tmp_path / "a.npz", split="test")) == 2
+
+
+@pytest.mark.parametrize("memory_map", [True, False])
+@pytest.mark.parametrize("layout", ["keep", "channels_last"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_batch_costs_no_copy_of_the_whole_array(
+    memory_map: bool, layout: str, order: str, tmp_path: Path
+) -> None:
+    whole = RNG.integers(0, 256, (4000, 16, 16, 3), np.uint8).astype(np.float32)
+    np.savez(tmp_path / "a.npz", x=np.asarray(whole, order=order), y=np.arange(4000))  # type: ignore[call-overload]
+    source = Arrays(path=tmp_path / "a.npz", layout=layout, memory_map=memory_map)  # type: ignore[arg-type]
+    source.gather(np.arange(2))
+    tracemalloc.start()
+    batch = source.gather(np.array([3999, 5]))["input"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100_000
+    expected = whole[[3999, 5]]
+    np.testing.assert_array_equal(batch, expected if layout == "keep" else expected.transpose(0, 3, 1, 2))
 
 
 def test_types_layouts_and_scales_of_arrays(tmp_path: Path) -> None:

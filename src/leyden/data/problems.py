@@ -17,7 +17,7 @@ def non_finite(array: np.ndarray, name: str, place: Place) -> list[str]:
     """The first row of ``array`` that holds NaN or infinity, and how many do."""
     if array.dtype.kind not in "fc":
         return []
-    bad = [first + np.flatnonzero(~_finite_rows(rows)) for first, rows in _stretches(array)]
+    bad = [first + np.flatnonzero(~_finite_rows(rows)) for first, rows in stretches(array)]
     wrong = np.concatenate([*bad, np.zeros(0, np.int64)])
     if not wrong.size:
         return []
@@ -59,7 +59,7 @@ def _finite_rows(rows: np.ndarray) -> np.ndarray:
     return np.all(finite.reshape(len(rows), -1), axis=1)
 
 
-def _stretches(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+def stretches(array: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Stretches of rows that together cover the array, or an even spread of it where it is very large."""
     row_bytes = max(1, array.nbytes // max(1, len(array)))
     rows = max(1, BYTES_AT_ONCE // row_bytes)

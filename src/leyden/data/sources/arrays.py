@@ -170,7 +170,8 @@ class Arrays(HeldSource):
             if array.ndim < 3:
                 rule = "layout channels_last needs (samples, ..., channels)"
                 raise DataError(f"{self.path}: {rule}, but the shape is {array.shape}")
-            return np.moveaxis(array, -1, 1)
+            moved = np.moveaxis(array, -1, 1)
+            return moved if self.memory_map else np.ascontiguousarray(moved)
         return array
 
     def _class_names(self, columns: dict[str, Column]) -> tuple[str, ...]:
