@@ -155,6 +155,28 @@ def test_problems_of_a_base_stand_in_the_base(refused):
     assert str(problem.place) == "base.yaml:12:3"
 
 
+# relative paths
+
+
+def test_relative_paths_start_from_the_folder_of_the_file_that_has_them(
+    loaded, monkeypatch: pytest.MonkeyPatch
+):
+    here = Path.cwd()
+    Path("sub").mkdir()
+    Path("sub/base.yaml").write_text(PLAIN.replace("type: toy, kind: blobs", "type: arrays, path: a.npz"))
+    text = "extends: sub/base.yaml\ndata: {val: {type: arrays, path: b.npz}, split: null}\n"
+    run = loaded(text, ["data.test={type: arrays, path: c.npz}"])
+    paths = [
+        run.data.train.settings()["path"],
+        run.data.val.settings()["path"],
+        run.data.test.settings()["path"],
+    ]
+    assert paths == [here / "sub" / "a.npz", here / "b.npz", here / "c.npz"]
+    assert run.folder.root == Path("runs")
+    monkeypatch.chdir("sub")
+    assert load("../run.yaml", environ={}).data.train == run.data.train
+
+
 # references
 
 

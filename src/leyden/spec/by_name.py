@@ -7,7 +7,7 @@ from typing import Any, cast
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic_core import CoreSchema, core_schema
 
-from .slots import PartSpec, Slot, misspelt_type
+from .slots import PartSpec, Slot, misspelt, misspelt_type
 from .strict import located, refusal
 
 
@@ -36,7 +36,7 @@ class ByName:
             raise refusal("expected " + ", or ".join(shapes), code="expected")
         slip = misspelt_type(cast("dict[str, Any]", node))
         if slip:
-            raise refusal("unknown key", at=(slip,), near="type", code="unknown_key")
+            raise misspelt(slip)
         return self._each(cast("dict[str, Any]", node), info)
 
     def _is_part(self, node: Any) -> bool:

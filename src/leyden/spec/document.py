@@ -36,6 +36,10 @@ class Document:
     spots: dict[Path, Spot] = field(default_factory=dict[Path, Spot])
     nulled: set[Path] = field(default_factory=set[Path])
 
+    def copy(self) -> Document:
+        """A document that can be changed without changing this one."""
+        return Document(self.name, deepcopy(self.tree), dict(self.spots), set(self.nulled))
+
     def get(self, path: Path) -> Any:
         """The value at ``path``; KeyError where there is none."""
         node = self.tree

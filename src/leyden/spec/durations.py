@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -112,4 +112,4 @@ def _nearest(text: str) -> str:
     """The same number with the nearest unit; for a bare number nothing, the unit is the user's choice."""
     found = re.match(r"^\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(\S+)\s*$", text)
     unit = nearest(found[2], SPELLINGS) if found else ""
-    return f"{cast('re.Match[str]', found)[1]} {unit}" if unit else ""
+    return str(Duration(float(found[1]), SPELLINGS[unit])) if found and unit else ""

@@ -105,8 +105,7 @@ class _Composer:
 
 def _explained(error: MarkedYAMLError, text: str, name: str) -> Exception:
     what = str(error.problem or error.context)
-    # A missing colon shows where the next line begins and a missing quote at the end of all; the scanner knows
-    # where it was looking from.
+    # A missing colon shows in the next line, a missing quote at the end; their contexts are where they lack.
     missing_colon = "could not find expected ':'" in what
     late = missing_colon or "unexpected end of stream" in what
     mark: Any = (error.context_mark if late else error.problem_mark) or error.context_mark

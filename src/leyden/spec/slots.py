@@ -8,7 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Union, cast, get_args, get_origin
 
-from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    create_model,
+)
 from pydantic import Strict as StrictMode
 from pydantic_core import CoreSchema, core_schema
 
@@ -33,8 +40,12 @@ class PartSpec(Strict):
 
     def tree(self) -> dict[str, Any]:
         """Plain containers that validate again to an equal spec."""
-        keys = (k for k in RESERVED.get(self.part.kind, ()) if k in type(self).model_fields)
-        return {"type": self.type} | plain(self.settings()) | {k: plain(getattr(self, k)) for k in keys}
+        reserved = {key: plain(getattr(self, key)) for key in self.reserved()}
+        return {"type": self.type} | plain(self.settings()) | reserved
+
+    def reserved(self) -> tuple[str, ...]:
+        """Keys of the node that the part never sees."""
+        return tuple(k for k in RESERVED.get(self.part.kind, ()) if k in type(self).model_fields)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as a tree, because its class is made from a signature and has no importable name."""
@@ -98,7 +109,7 @@ class Slot:
         allowed = kind_named(self.kind).names()
         slip = misspelt_type(node)
         if slip:
-            raise refusal("unknown key", at=(slip,), near="type", code="unknown_key")
+            raise misspelt(slip)
         raise refusal("a {kind} needs a `type`", kind=self.kind, code="missing_type", allowed=allowed)
 
     def _part(self, name: str, allow_imports: bool, node: Any) -> Part:
@@ -127,6 +138,12 @@ class Slot:
     ) -> dict[str, Any]:
         # Pydantic refuses references to definitions it does not own; `json_schema` swaps this placeholder.
         return {"x-part": self.kind, "x-base": self.base.__name__}
+
+
+def misspelt(slip: str) -> ValidationError:
+    """The error of a key that was meant to be `type`."""
+    near = "@type" if slip.startswith("@") else "type"
+    return refusal("unknown key", at=(slip,), near=near, code="unknown_key")
 
 
 def misspelt_type(node: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,7 +35,7 @@ def validate(document: Document, *, allow_imports: bool) -> tuple[Run | None, Lo
         found += [(path, problem) for path, problem in errors if path not in seen]
         if run is not None:
             return run, found + _broken_rules(run, copy, {path for path, _ in found})
-        copy = deepcopy(copy)
+        copy = copy.copy()
         if not _mend(copy, errors):
             break
     return None, found

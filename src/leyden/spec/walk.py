@@ -1,4 +1,4 @@
-"""Every part that a run names, and every name that it measures."""
+"""Everything that a run says, and every name that it measures."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from .slots import PartSpec
 from .strict import Strict
 
 
-def parts_of(node: Any, path: Path = ()) -> Iterator[tuple[Path, PartSpec]]:
-    """Every spec below a section, a spec or a container, outer ones first, each with its key path."""
+def walk(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value of a section, a spec or a container, outer ones first, each with its key path."""
+    yield path, node
     if isinstance(node, PartSpec):
-        yield path, node
-        reserved = {k: getattr(node, k) for k in type(node).__bases__[0].model_fields if k != "type"}  # pyright: ignore
-        yield from parts_of(node.settings() | reserved, path)
+        node = node.settings() | {key: getattr(node, key) for key in node.reserved()}
     elif isinstance(node, Strict):
-        yield from parts_of({k: getattr(node, k) for k in type(node).model_fields}, path)
-    elif isinstance(node, Mapping):
+        node = {key: getattr(node, key) for key in type(node).model_fields}
+    if isinstance(node, Mapping):
         for key, value in cast("Mapping[str, Any]", node).items():
-            yield from parts_of(value, (*path, key))
+            yield from walk(value, (*path, key))
     elif isinstance(node, (list, tuple)):
         for i, value in enumerate(cast("list[Any]", node)):
-            yield from parts_of(value, (*path, i))
+            yield from walk(value, (*path, i))
+
+
+def parts_of(run: Run) -> list[tuple[Path, PartSpec]]:
+    """Every spec of a run, outer ones first, each with its key path."""
+    return [(path, node) for path, node in walk(run) if isinstance(node, PartSpec)]
 
 
 def steps_by_itself(run: Run) -> bool:
