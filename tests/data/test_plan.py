@@ -127,10 +127,12 @@ def test_arithmetic_says_how_a_step_is_cut() -> None:
     plan = Plan(samples=1437, batch_size=64, max_epochs=10)
     text = arithmetic(plan, micro=8, devices=2, nodes=2)
     assert "batch size 64 = 8 (micro-batch) x 2 (pieces) x 2 (devices) x 2 (nodes)" in text
-    assert (
-        "1437 samples give 23 steps an epoch, the last with 29 samples; 230 steps and 10 validations" in text
-    )
+    assert "1437 samples: 23 steps an epoch, the last with 29 samples; 230 steps and 10 validations" in text
     assert "batch size 64 = 64 (micro-batch) x 1 (pieces)" in arithmetic(
         plan, micro="auto", devices=1, nodes=1
     )
     assert "as even as they come" in arithmetic(plan, micro=5, devices=1, nodes=1)
+    tiny = arithmetic(Plan(samples=17, batch_size=16, max_steps=1), micro="auto", devices=1, nodes=1)
+    assert tiny.endswith(
+        "17 samples: 2 steps an epoch, the last with 1 sample; 1 step and 0 validations in all."
+    )

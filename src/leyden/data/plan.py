@@ -185,8 +185,12 @@ def arithmetic(plan: Plan, micro: int | Literal["auto"], devices: int, nodes: in
     if not exact:
         cut = f"batch size {plan.batch_size}: at most {product}, shares and pieces as even as they come"
     ragged = plan.samples - (plan.steps_per_epoch - 1) * plan.batch_size
-    last = f", the last with {ragged} samples" if 0 < ragged < plan.batch_size else ""
+    last = f", the last with {_counted(ragged, 'sample')}" if 0 < ragged < plan.batch_size else ""
     return (
-        f"{cut}.\n{plan.samples} samples give {plan.steps_per_epoch} steps an epoch{last}; "
-        f"{plan.total_steps} steps and {plan.validations} validations in all."
+        f"{cut}.\n{_counted(plan.samples, 'sample')}: {_counted(plan.steps_per_epoch, 'step')} an epoch{last}; "
+        f"{_counted(plan.total_steps, 'step')} and {_counted(plan.validations, 'validation')} in all."
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
