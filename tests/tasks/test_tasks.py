@@ -10,6 +10,11 @@ import torch
 from torch import nn
 
 from leyden.data.info import DataInfo, Field
+from leyden.losses.bce import BinaryCrossEntropy
+from leyden.losses.cross_entropy import CrossEntropy
+from leyden.losses.mse import MeanSquaredError
+from leyden.metrics.accuracy import Accuracy
+from leyden.metrics.r2 import RSquared
 from leyden.tasks.classification import Classification
 from leyden.tasks.regression import Regression
 
@@ -133,3 +138,26 @@ def test_a_mask_goes_to_models_that_take_one() -> None:
     assert Regression().forward(Masked(), batch).tolist() == [2.0, 1.0]
     assert Regression().forward(Plain(), batch).tolist() == [3.0, 3.0]
     assert Regression().forward(Masked(), {"input": batch["input"]}).tolist() == [3.0, 3.0]
+
+
+LOSSES = {"ce": CrossEntropy(), "bce": BinaryCrossEntropy(), "mse": MeanSquaredError()}
+METRICS = {"accuracy": Accuracy(), "r2": RSquared()}
+
+
+@pytest.mark.parametrize(
+    ("task", "keys"),
+    [
+        (Classification(), ["loss.bce", "loss.mse", "metrics.r2"]),
+        (Classification(multi_label=True), ["loss.ce", "metrics.r2"]),
+        (Regression(), ["loss.ce", "metrics.accuracy"]),
+    ],
+)
+def test_losses_and_metrics_of_other_targets_are_named(
+    task: Classification | Regression, keys: list[str]
+) -> None:
+    assert [key for key, _ in task.misfits(LOSSES, METRICS)] == keys
+
+
+def test_a_misfit_says_what_would_fit() -> None:
+    ((_, sentence),) = Regression().misfits({}, {"accuracy": Accuracy()})
+    assert "accuracy compares classes or labels, but this task's targets are numbers; use mse" in sentence

@@ -34,6 +34,8 @@ class BinaryCrossEntropy(Loss):
         {type: bce, pos_weight: 3.0}
     """
 
+    compares = ("labels", "numbers")
+
     def __init__(self, *, pos_weight: Positive | list[Positive] | None = None) -> None:
         self.pos_weight = pos_weight
         self.weights = ClassWeights(

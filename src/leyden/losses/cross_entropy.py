@@ -37,6 +37,8 @@ class CrossEntropy(Loss):
         {type: cross_entropy, label_smoothing: 0.05}
     """
 
+    compares = ("classes",)
+
     def __init__(
         self,
         class_counts: Sequence[int] = (),

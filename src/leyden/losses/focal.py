@@ -39,6 +39,8 @@ class Focal(Loss):
         {type: focal, gamma: 2.0}
     """
 
+    compares = ("classes",)
+
     def __init__(
         self,
         class_counts: Sequence[int] = (),

@@ -30,6 +30,8 @@ class Huber(Loss):
         {type: huber, delta: 0.5}
     """
 
+    compares = ("numbers", "labels")
+
     def __init__(self, *, delta: Annotated[float, Field(gt=0)] = 1.0) -> None:
         self.delta = delta
 

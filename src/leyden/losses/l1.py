@@ -23,6 +23,8 @@ class MeanAbsoluteError(Loss):
         {type: l1}
     """
 
+    compares = ("numbers", "labels")
+
     def total(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
         from torch.nn.functional import l1_loss
 

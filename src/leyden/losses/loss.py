@@ -17,6 +17,10 @@ loss = Kind("loss", machinery=("objective",))
 class Loss(ABC):
     """A differentiable term. The mean over a whole optimizer step is sum / count, however the step is cut."""
 
+    #: what targets must be: ``classes`` (one integer a sample), ``labels`` (a 0 or 1 for each output) or
+    #: ``numbers``; anything where it is empty
+    compares: tuple[str, ...] = ()
+
     @abstractmethod
     def total(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
         """The loss summed over every element that counts, a scalar. ``outputs`` is (batch, ...)."""

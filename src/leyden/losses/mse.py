@@ -23,6 +23,8 @@ class MeanSquaredError(Loss):
         {type: mse}
     """
 
+    compares = ("numbers", "labels")
+
     def total(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
         from torch.nn.functional import mse_loss
 

@@ -36,6 +36,8 @@ class Accuracy(Metric):
         {type: accuracy, top_k: 5}
     """
 
+    compares = ("classes", "labels")
+
     def __init__(
         self,
         *,

@@ -28,6 +28,8 @@ class BalancedAccuracy(Metric):
         {type: balanced_accuracy}
     """
 
+    compares = ("classes",)
+
     def __init__(self, *, ignore_index: int = -100) -> None:
         self.ignore_index = ignore_index
 

@@ -24,6 +24,7 @@ class MeanAbsoluteError(Metric):
         {type: mae}
     """
 
+    compares = ("numbers",)
     higher_is_better = False
 
     def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:

@@ -20,6 +20,9 @@ class Metric(ABC):
     """Measured, never minimised. Exact on ragged batches and any number of devices: only sums travel."""
 
     higher_is_better: bool = True
+    #: what targets must be: ``classes`` (one integer a sample), ``labels`` (a 0 or 1 for each output) or
+    #: ``numbers``; anything where it is empty
+    compares: tuple[str, ...] = ()
 
     @abstractmethod
     def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:

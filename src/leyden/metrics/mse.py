@@ -24,6 +24,7 @@ class MeanSquaredError(Metric):
         {type: mse}
     """
 
+    compares = ("numbers",)
     higher_is_better = False
 
     def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:

@@ -25,6 +25,8 @@ class Precision(LabelScore):
         {type: precision, average: macro}
     """
 
+    compares = ("classes", "labels")
+
     def __init__(
         self, *, average: Average = "macro", threshold: Threshold = 0.5, ignore_index: int = -100
     ) -> None:

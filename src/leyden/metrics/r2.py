@@ -31,6 +31,8 @@ class RSquared(Metric):
         {type: r2}
     """
 
+    compares = ("numbers",)
+
     def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:
         import torch
 

@@ -25,6 +25,8 @@ class Recall(LabelScore):
         {type: recall, average: macro}
     """
 
+    compares = ("classes", "labels")
+
     def __init__(
         self, *, average: Average = "macro", threshold: Threshold = 0.5, ignore_index: int = -100
     ) -> None:

@@ -27,6 +27,7 @@ class RootMeanSquaredError(Metric):
         {type: rmse}
     """
 
+    compares = ("numbers",)
     higher_is_better = False
 
     def sums(self, outputs: Tensor, targets: Tensor, /) -> Tensor:

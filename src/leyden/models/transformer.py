@@ -115,7 +115,7 @@ def _length(interface: Interface, max_len: int | None, pool: str) -> int:
     given = interface.input_shape[0] + (pool == "cls")
     if max_len is not None and max_len < given:
         raise UserError(
-            f"max_len must hold the longest sequence{' and the class token' if pool == 'cls' else ''}, but is "
+            f"max_len must hold the longest sequence{' and class token' if pool == 'cls' else ''}, but is "
             f"{max_len} for {given}; raise it, or leave it out to take the data's length"
         )
     return max_len or given

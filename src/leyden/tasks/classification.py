@@ -34,6 +34,10 @@ class Classification(Task):
         self.num_classes = num_classes
         self.multi_label = multi_label
 
+    @property
+    def targets_are(self) -> str:
+        return "labels" if self.multi_label else "classes"
+
     def num_outputs(self, info: DataInfo, /) -> int | None:
         if self.num_classes is not None:
             return self.num_classes

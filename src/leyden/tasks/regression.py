@@ -31,6 +31,10 @@ class Regression(Task):
     def __init__(self, *, num_targets: Annotated[int, Field(ge=1)] | None = None) -> None:
         self.num_targets = num_targets
 
+    @property
+    def targets_are(self) -> str:
+        return "numbers"
+
     def num_outputs(self, info: DataInfo, /) -> int | None:
         """None where a target is an array of two or more dimensions, e.g. an image: the model decides."""
         target = info.fields.get("target")

@@ -9,6 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from leyden.data.info import DataInfo
+from leyden.losses.loss import Loss
+from leyden.metrics.metric import Metric
 from leyden.spec.parts import Kind
 
 if TYPE_CHECKING:
@@ -18,10 +20,22 @@ if TYPE_CHECKING:
 
 task = Kind("task")
 
+#: kind of targets -> what there is for them
+FITTING = {
+    "classes": "cross_entropy, accuracy, f1",
+    "labels": "bce, accuracy, f1",
+    "numbers": "mse, mae, r2",
+}
+
 
 @task.contract
 class Task(ABC):
     """A kind of learning problem."""
+
+    @property
+    def targets_are(self) -> str:
+        """``classes``, ``labels`` or ``numbers``, as in `Loss.compares`; empty where it is not known."""
+        return ""
 
     @abstractmethod
     def num_outputs(self, info: DataInfo, /) -> int | None:
@@ -30,6 +44,22 @@ class Task(ABC):
     @abstractmethod
     def check(self, info: DataInfo, /) -> list[str]:
         """What does not fit between this task and the data; each a sentence with rule, value and repair."""
+
+    def misfits(
+        self, losses: Mapping[str, Loss | type[Loss]], metrics: Mapping[str, Metric | type[Metric]], /
+    ) -> list[tuple[str, str]]:
+        """Losses and metrics that cannot compare this task's targets, as (``loss.<name>``, sentence)."""
+        parts = {f"loss.{name}": part for name, part in losses.items()}
+        parts |= {f"metrics.{name}": part for name, part in metrics.items()}
+        return [
+            (
+                key,
+                f"{key} compares {' or '.join(part.compares)}, but this task's targets are "
+                f"{self.targets_are}; use {FITTING[self.targets_are]}, or another task",
+            )
+            for key, part in parts.items()
+            if self.targets_are and part.compares and self.targets_are not in part.compares
+        ]
 
     def forward(self, model: nn.Module, batch: Batch, /) -> Tensor:
         """Outputs of the model; ``mask`` (batch, time), true where valid, goes to models that take one."""
