@@ -6,6 +6,7 @@ wherever it is put. Only ``folder.root`` stays as it is: results go where one st
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .document import Document
@@ -26,7 +27,8 @@ def anchor(run: Run, document: Document) -> bool:
         if key in AS_THEY_ARE or not document.has(at):
             continue
         place = document.place(at)
-        base = Path(place.file).absolute().parent if place.line else Path.cwd()
-        document.set(at, str(base / path), place)
+        base = Path(place.file).parent if place.line else Path.cwd()
+        # Not resolved: a link stands for what it will point to when the run begins.
+        document.set(at, os.path.abspath(base / path), place)
         found = True
     return found
