@@ -82,23 +82,51 @@ def test_a_later_process_with_the_same_number_holds_nothing(tmp_path: Path) -> N
     assert Lock(file).holder() == ""
 
 
-def test_another_machine_holds_it_as_long_as_it_touches_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changes", [{"host": "elsewhere"}, {"namespace": "another container's"}])
+def test_a_holder_out_of_sight_holds_it_as_long_as_it_touches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    file = tmp_path / ".lock"
+    told(file, pid=1, **changes)
+    lock = Lock(file)
+    assert lock.holder().startswith("process 1 on ")
+
+    def touch(seconds: float) -> bool:
+        os.utime(file)
+        return False
+
+    monkeypatch.setattr(lock._stop, "wait", touch)
+    with pytest.raises(FolderInUse, match="process 1 on "):
+        lock.acquire()
+
+
+def test_a_holder_out_of_sight_that_shows_no_sign_for_a_minute_is_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / ".lock"
     told(file, host="elsewhere", pid=1)
     lock = Lock(file)
-    assert lock.holder().startswith("process 1 on elsewhere")
-    with pytest.raises(FolderInUse):
-        lock.acquire()
-    os.utime(file, (0, 0))
-    with lock:
-        assert f"process {os.getpid()} " in lock.holder()
+    ages = iter([0.0, 20.0, 59.9, 60.1, 60.1])
+    monkeypatch.setattr(lock, "_age", lambda: next(ages))
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return seconds == module.TOUCH_SECONDS  # ends the thread that touches
+
+    monkeypatch.setattr(lock._stop, "wait", wait)
+    lock.acquire()
+    assert waited.count(module.TOUCH_SECONDS / 10) == 3
+    assert f"process {os.getpid()} " in lock.holder()
+    lock.release()
+    assert not file.exists()
 
 
 def test_a_holder_touches_its_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TOUCH_SECONDS", 0.001)
     file = tmp_path / ".lock"
     with Lock(file):
-        for _ in range(2):  # the second time it is the thread's second touch
+        for _ in range(2):  # the second time it is its second touch
             os.utime(file, (0, 0))
             while file.stat().st_mtime == 0:
                 pass

@@ -3,10 +3,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from leyden.runs.folder import RunFolder
 from leyden.runs.results import Row, Spread, read, record, spreads
 
 
@@ -76,3 +78,15 @@ def test_the_file_has_the_spreads_for_other_programs(tmp_path: Path) -> None:
     record(file, row(1, 2.0))
     told = json.loads(file.read_text())["over_repeats"]["val/loss"]
     assert Spread(**told) == Spread(mean=1.5, std=pytest.approx(math.sqrt(0.5)), count=2)
+
+
+def test_the_best_checkpoint_is_found_after_the_folder_was_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder(Path("runs/group_1"))
+    inside = folder.checkpoints(0) / "step=3.ckpt"
+    for path in (inside, inside.absolute()):
+        (told,) = folder.record(row(0, 0.1, best={"value": 0.05, "step": 3, "path": str(path)}))
+        assert told.best is not None and told.best["path"] == "checkpoints/repeat_0/step=3.ckpt"
+    assert folder.record(told) == [replace(told, seconds=0.0)]

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -74,7 +74,14 @@ class RunFolder:
         return results.read(self.results)
 
     def record(self, row: Row) -> list[Row]:
-        """Enter how a repeat went; seconds of its earlier processes are added. Returns all rows."""
+        """Enter how a repeat went; seconds of its earlier processes are added. Returns all rows.
+
+        The path of the best checkpoint is written relative to this folder, which may be moved.
+        """
+        if row.best is not None:
+            file = Path(row.best["path"]).absolute()
+            if file.is_relative_to(self.path.absolute()):
+                row = replace(row, best={**row.best, "path": str(file.relative_to(self.path.absolute()))})
         return results.record(self.results, row)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,11 +117,9 @@ class CheckpointIndex:
             return f"it has {size} bytes instead of {entry.bytes}"
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return (
-            ""
-            if digest == entry.sha256
-            else f"its SHA-256 is {digest[:8]}... instead of {entry.sha256[:8]}..."
-        )
+        if digest != entry.sha256:
+            return f"its SHA-256 is {digest[:8]}... instead of {entry.sha256[:8]}..."
+        return ""
 
     def path(self, entry: Entry) -> Path:
         """Where the checkpoint of an entry is."""
@@ -134,18 +133,20 @@ class CheckpointIndex:
         reasons = self.retention.reasons(entries)
         kept = {e.file: replace(e, kept=reasons[e.file]) for e in entries if e.file in reasons}
         if self.file.exists():
-            atomic.write_bytes(self._previous, self.file.read_bytes())
+            self._previous.write_bytes(
+                self.file.read_bytes()
+            )  # a second chance, so not worth waiting for the disk
         atomic.write_json(self.file, {"format": 1, "checkpoints": [entry.tree() for entry in kept.values()]})
         self._point_last(entries[-1])
         return kept
 
     def _point_last(self, entry: Entry) -> None:
         """``last.ckpt``, for people and other programs; nothing here reads it."""
-        try:
-            with atomic.replacing(self.folder / "last.ckpt") as temporary:
-                os.symlink(entry.file, temporary)
-        except OSError:  # a file system without links
-            return
+        temporary = self.folder / f".last.ckpt.{os.getpid()}.tmp"
+        with suppress(OSError):  # a file system without links
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(entry.file)
+            os.replace(temporary, self.folder / "last.ckpt")
 
 
 def _read(file: Path) -> list[Entry]:

@@ -1,14 +1,15 @@
 """One process at a time trains into a run folder.
 
-The lock is a file that says who holds it. On the holder's own machine its process is looked up; a process
-that is gone, or was started before the last boot, holds nothing. From any other machine only the file's age
-can be seen: the holder touches it every few seconds, and after a minute without it the lock is taken over. So
-a preempted job can go on elsewhere, and nobody has to delete anything.
+The lock is a file that says who holds it. Where its process can be looked up, that decides: one that is gone,
+or was started before the last boot, holds nothing. From another machine or container only the file's age can
+be seen: the holder touches it every few seconds, and a lock that nobody touches for a minute is taken over.
+So a preempted job can go on elsewhere, and nobody has to delete anything.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -23,6 +24,7 @@ from leyden.spec.errors import UserError
 
 TOUCH_SECONDS = 10.0
 STALE_SECONDS = 60.0
+GONE, UNKNOWN = "gone", "unknown"
 
 
 class FolderInUse(UserError):
@@ -51,10 +53,19 @@ class Lock:
     def acquire(self) -> None:
         """Take the lock, also from a holder that is gone.
 
+        A holder that cannot be looked up is watched until it shows itself, which is refused, or its time is
+        over.
+
         Raises:
             FolderInUse: somebody trains into the folder.
         """
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        touched = self._touched()
+        while (holder := self.holder()) and not self._is_near() and self._touched() == touched:
+            logging.getLogger("leyden").info(
+                "%s may train into %s; waiting for a sign", holder, self.file.parent
+            )
+            self._stop.wait(TOUCH_SECONDS / 10)
         with _one_at_a_time(self.file.parent):
             if holder := self.holder():
                 raise FolderInUse(
@@ -100,12 +111,22 @@ class Lock:
         return told if isinstance(told, dict) else {}
 
     def _alive(self, told: dict[str, Any]) -> bool:
-        me = _whoami()
-        if told.get("host") == me["host"] and "pid" in told:
-            if told.get("boot") != me["boot"]:
-                return False
-            return _started(int(told["pid"])) == told.get("started")
+        if told.get("host") == _whoami()["host"] and told.get("boot") not in (None, _whoami()["boot"]):
+            return False
+        if self._is_near():
+            return _started(int(told["pid"])) in (told.get("started"), UNKNOWN)
         return self._age() < STALE_SECONDS
+
+    def _is_near(self) -> bool:
+        """Whether the holder's process can be looked up from here."""
+        told, me = self._read() or {}, _whoami()
+        return "pid" in told and all(told.get(key) == me[key] for key in ("host", "boot", "namespace"))
+
+    def _touched(self) -> float:
+        try:
+            return self.file.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def _age(self) -> float:
         """Seconds since the last touch, by the clock of the file system, which all machines share."""
@@ -123,32 +144,34 @@ class Lock:
 
 
 def _whoami() -> dict[str, Any]:
-    boot = Path("/proc/sys/kernel/random/boot_id")
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
     return {
         "host": socket.gethostname(),
         "boot": boot.read_text().strip() if boot.exists() else "",
+        "namespace": os.readlink(namespace)
+        if namespace.exists()
+        else "",  # containers count their own processes
         "pid": os.getpid(),
         "started": _started(os.getpid()),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
     }
 
 
-def _started(pid: int) -> str | None:
-    """When a process began, which tells it from a later one with the same number; None if it is gone."""
+def _started(pid: int) -> str:
+    """When a process began, which tells it from a later one with the same number; `GONE` or `UNKNOWN`."""
     try:
         # The name, in brackets, may hold spaces and brackets; the start time is field 22, the 20th after it.
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if state == "Z" else rest[18]
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return None
-    try:  # no /proc: only whether there is such a process
+        return GONE if state == "Z" else rest[18]
+    except OSError:
+        pass
+    try:  # no /proc, or another user's process in one that hides these
         os.kill(pid, 0)
     except ProcessLookupError:
-        return None
+        return GONE
     except PermissionError:
         pass
-    return "running"
+    return UNKNOWN
 
 
 @contextmanager

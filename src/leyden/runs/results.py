@@ -25,8 +25,8 @@ class Row:
         steps: Optimizer steps completed.
         epochs: Epochs completed.
         metrics: The newest value of everything measured.
-        best: ``value``, ``step`` and ``path`` of the best checkpoint by ``checkpoint.monitor``; None without
-            one.
+        best: ``value``, ``step`` and ``path`` (in the run folder) of the best checkpoint by the monitor, or
+            None.
         seconds: Time spent, over all processes that worked on it.
         weights_sha256: Digest of the final weights.
         reason: Why it stopped or failed, in words.
