@@ -16,10 +16,12 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .signature import Signature, refuse_loose, signature_of, summary
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -191,5 +193,7 @@ def _public_modules(package: str) -> frozenset[str]:
 @cache
 def _plugins(kind: str) -> dict[str, EntryPoint]:
     """Entry points of installed packages by part name, e.g. ``loss.my_focal``."""
+    from importlib.metadata import entry_points  # slow, and only needed where a name is no file of ours
+
     found = entry_points(group=PLUGINS)
     return {e.name.partition(".")[2]: e for e in found if e.name.partition(".")[0] == kind}
