@@ -43,8 +43,10 @@ def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title:
     panels: Any = figure.subplots(len(layers), len(PANELS), squeeze=False, sharex=True)
     for row, layer in zip(panels, layers, strict=True):
         for panel, (prefix, label) in zip(row, PANELS, strict=True):
-            _panel(panel, arrays.get(prefix + layer), sample, dt)
-            panel.set_title(f"{layer.replace('_', ' ')}: {label}", fontsize=9)
+            series = arrays.get(prefix + layer)
+            _panel(panel, series, sample, dt)
+            nothing = "" if series is not None else " (none)"
+            panel.set_title(f"{layer.replace('_', ' ')}: {label}{nothing}", fontsize=9)
     for panel in panels[-1]:
         panel.set_xlabel("time (ns)")
     figure.suptitle(title)
@@ -52,11 +54,11 @@ def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title:
 
 
 def _panel(panel: Any, series: np.ndarray[Any, Any] | None, sample: int, dt: float) -> None:
+    if series is None:
+        panel.set_axis_off()
+        return
     panel.tick_params(labelsize=8)
     panel.grid(alpha=0.25)
-    if series is None:
-        panel.text(0.5, 0.5, "none", transform=panel.transAxes, ha="center", color="0.6")
-        return
     values = series[sample]
     time = np.arange(len(values)) * convert(dt, "t_prime", "t") * 1e9
     panel.plot(time, values[:, :LINES], linewidth=1.0)

@@ -94,11 +94,12 @@ def starting_circuits(
     initial: Initial, edges: Mapping[str, Edge], batch: int, like: Tensor
 ) -> dict[str, EdgeState]:
     """The states of each connection's circuits before the first step, under names such as ``J_0_to_1.0``."""
+    given = {str(name): value for name, value in initial.items()}
     states: dict[str, EdgeState] = {}
     for key, edge in edges.items():
         states[key] = tuple(
-            _fitted(initial[f"{key}.{n}"], f"{key}.{n}", batch, zero.shape[1], like)
-            if f"{key}.{n}" in initial
+            _fitted(given[f"{key}.{n}"], f"{key}.{n}", batch, zero.shape[1], like)
+            if f"{key}.{n}" in given
             else zero
             for n, zero in enumerate(edge.rest(batch))
         )

@@ -211,7 +211,7 @@ class Network(nn.Module):
         if not self.uses_table:
             return None
         edge = self.circuit.simulation.out_of_range == "edge"
-        return Rates(self.rate_table, self.rate_range[0], self.rate_range[1], edge)
+        return Rates.of(self.rate_table, self.rate_range[0], self.rate_range[1], edge=edge)
 
     def _now(self, layer: Layer, rates: Rates | None, active: bool, generator: Generator | None) -> Now:
         name = getattr(layer.params, "source_func", "Tanh")
