@@ -98,7 +98,7 @@ def test_what_was_not_trained_is_said_with_the_command_that_does(
     trained: Example, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = said(["test", trained.file, "seed=7"], capsys, code=2)
-    assert f"`leyden train {trained.file} seed=7` trains it" in text
+    assert f"this trains it:\n  leyden train {trained.file} seed=7\n" in text
 
 
 def test_an_unknown_checkpoint_gets_the_list(trained: Example, capsys: pytest.CaptureFixture[str]) -> None:

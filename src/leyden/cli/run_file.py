@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 def arguments(parser: ArgumentParser) -> None:
     """Add ``RUN``, ``key=value ...`` and ``--allow-imports``."""
     parser.add_argument("file", metavar="RUN", type=Path, help="run file (YAML, TOML, JSON) or run folder")
-    override_arguments(parser)
-
-
-def override_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "overrides",
         metavar="key=value",

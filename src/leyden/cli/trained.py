@@ -67,7 +67,7 @@ def _folder_of(run: Run, command: str) -> RunFolder:
     if not folder.exists:
         raise UserError(
             f"{run.path} was not trained with these settings: there is no {folder.path}. "
-            f"`{command}` trains it; `leyden ls` lists what was trained."
+            f"`leyden ls` lists what was trained; this trains it:\n  {command}"
         )
     return folder
 
