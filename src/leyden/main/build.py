@@ -29,7 +29,7 @@ def build(run: Run, repeat: int = 0) -> Parts:
     seed = run.seed + repeat
     sets = datasets(run, seed)
     info = sets.train.info()
-    task = spec.build(run.task) if run.task is not None else None
+    task: Any = spec.build(run.task)  # None for a LightningModule of the user's, which needs none
     sampler = spec.build(run.data.sampler)
     plan = plan_of(run, sampler.length(len(sets.train)))
     return Parts(

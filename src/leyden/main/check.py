@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leyden import spec
-from leyden.main.build import datasets, plan_of
 from leyden.data.dataset import Dataset
 from leyden.data.datasets import Datasets
 from leyden.data.plan import Plan, arithmetic
+from leyden.main.build import datasets, plan_of
 from leyden.schedules.schedule import Horizon
 from leyden.spec.errors import NOTHING, Place, Problem, RunFileError, UserError
 
@@ -73,12 +73,20 @@ def named(sets: Datasets) -> dict[str, Dataset]:
 
 def _problem(run: Run, key: str, rule: str) -> Problem:
     """A problem at a key of the run file, or at the nearest key above it that was written down."""
-    at = key
-    while at and run.origins.get(at, "default") == "default":
-        at = at.rpartition(".")[0]
-    file, _, line = run.origins.get(at, str(run.path)).rpartition(":")
-    place = Place(file, int(line)) if file and line.isdigit() else Place(run.origins.get(at, str(run.path)))
+    origin = _written(run, key)
+    file, _, line = origin.rpartition(":")
+    place = Place(file, int(line)) if file and line.isdigit() else Place(origin)
     return Problem(place=place, key=key, rule=rule, value=NOTHING)
+
+
+def _written(run: Run, key: str) -> str:
+    """Where a key, or the first thing below it, was written; else the same of the key above it."""
+    while key:
+        below = [o for k, o in run.origins.items() if f"{k}.".startswith(f"{key}.") and o != "default"]
+        if below:
+            return run.origins[f"{key}.type"] if run.origins.get(f"{key}.type") in below else below[0]
+        key = key.rpartition(".")[0]
+    return str(run.path)
 
 
 def _data(run: Run, problems: list[Problem]) -> Datasets | None:
@@ -127,6 +135,9 @@ def _task(run: Run, sets: Datasets, problems: list[Problem]) -> None:
         new = [rule for rule in task.check(dataset.info()) if rule not in said]
         said.update(new)
         problems += [_problem(run, "task", f"{rule} (data.{name})") for rule in new]
+    losses = {name: node.part.target for name, node in run.loss.items()}
+    metrics = {name: node.part.target for name, node in run.metrics.items()}
+    problems += [_problem(run, key, rule) for key, rule in task.misfits(losses, metrics)]
 
 
 def _monitors(run: Run, sets: Datasets, problems: list[Problem]) -> None:

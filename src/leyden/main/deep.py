@@ -1,9 +1,9 @@
-"""One real batch through everything: whether shapes fit, and how large the model is."""
+"""One real batch through everything: whether shapes fit, how large the model is, what memory a step takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,13 @@ from leyden.spec.errors import UserError
 from leyden.spec.seeds import fold_in
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from leyden.backends.parts import Parts
     from leyden.spec import Run
+
+#: what a wrong setting makes torch raise
+MISFITS = (UserError, ValueError, RuntimeError, IndexError, TypeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,36 +40,56 @@ def push_one_batch(run: Run) -> Found:
     except (ValueError, TypeError) as error:
         return Found(problems=(("model", str(error)),))
     facts = {"model": _size(model)}
-    if parts.objective is None:
+    if not run.loss:  # a user's own LightningModule knows what to do with a batch
         return Found(facts=facts)
-    rows = np.arange(min(run.data.batch_size, len(parts.train), 8), dtype=np.int64)
-    batch = {n: torch.from_numpy(a) for n, a in parts.train.batch(rows, seed=parts.seed, epoch=0).items()}
-    key = "model"
+    reached: dict[str, Any] = {"key": "model"}
     try:
+        facts |= _step(model, parts, reached)
+    except MISFITS as error:
+        return Found(
+            problems=((reached["key"], f"one real batch does not get through: {error}"),), facts=facts
+        )
+    return Found(facts=facts)
+
+
+def _step(model: nn.Module, parts: Parts, reached: dict[str, Any]) -> dict[str, str]:
+    """One step's work on a few samples; ``reached`` says which key of the run file it has come to."""
+    import torch
+
+    from leyden.models.nets.memory import saved_for_backward, training_memory
+
+    share = (
+        parts.run.data.batch_size
+        if parts.run.data.micro_batch_size == "auto"
+        else parts.run.data.micro_batch_size
+    )
+    rows = np.arange(min(share, len(parts.train), 8), dtype=np.int64)
+    batch = {n: torch.from_numpy(a) for n, a in parts.train.batch(rows, seed=parts.seed, epoch=0).items()}
+    with saved_for_backward(model) as kept:
         outputs = parts.task.forward(model, batch)
-        key = "loss"
+        reached["key"] = "loss"
         targets = parts.task.targets(batch)
         value, _ = parts.objective.total(outputs, targets, parts.objective.counts(targets), 0)
-        value.backward()
-        for name, metric in parts.metrics.items():
-            key = f"metrics.{name}"
-            metric.compute(metric.sums(outputs.detach(), targets).cpu().numpy())
-        key = "optimizer"
-        parts.make_optimizer(model)
-    except (UserError, ValueError, RuntimeError, IndexError, TypeError) as error:
-        return Found(problems=((key, f"one real batch does not get through: {error}"),), facts=facts)
-    return Found(
-        facts=facts | {"outputs": f"{list(outputs.shape[1:])} a sample", "first loss": f"{value.item():.4g}"}
-    )
+    value.backward()
+    for name, metric in parts.metrics.items():
+        reached["key"] = f"metrics.{name}"
+        metric.compute(metric.sums(outputs.detach(), targets).cpu().numpy())
+    reached["key"] = "optimizer"
+    memory = training_memory(model, kept.bytes * share // len(rows), parts.make_optimizer)
+    mebibytes = {
+        name: f"{getattr(memory, name) / 2**20:.1f}"
+        for name in ("weights", "gradients", "optimizer", "activations")
+    }
+    told = ", ".join(f"{name} {size}" for name, size in mebibytes.items())
+    return {
+        "memory": f"about {memory.total / 2**20:.1f} MiB a device ({told}), {share} samples at once",
+        "outputs": f"{list(outputs.shape[1:])} a sample, first loss {value.item():.4g}",
+    }
 
 
-def _size(model: object) -> str:
-    from torch import nn
+def _size(model: nn.Module) -> str:
+    from leyden.models.nets.parameters import num_parameters
 
-    assert isinstance(model, nn.Module)
-    every = list(model.parameters())
-    total, trained = sum(p.numel() for p in every), sum(p.numel() for p in every if p.requires_grad)
-    # Weights, gradients and the two moments of Adam-like optimizers; activations come on top.
-    megabytes = (sum(p.numel() * p.element_size() for p in every) + 12 * trained) / 2**20
+    total, trained = num_parameters(model), num_parameters(model, trainable_only=True)
     frozen = f", {total - trained:,} of them frozen" if trained < total else ""
-    return f"{total:,} parameters{frozen}; about {megabytes:.1f} MiB with gradients and moments"
+    return f"{total:,} parameters{frozen}"
