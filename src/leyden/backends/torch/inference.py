@@ -90,7 +90,10 @@ def predict(parts: Parts, checkpoint: Path | str, dataset: Dataset) -> Iterator[
         batch = place.to_device(item.batch)
         with torch.no_grad(), format.forward():
             outputs = parts.task.forward(model, format.inputs(batch))
-        yield {name: _host(value) for name, value in parts.task.predict(as_full(outputs)).items()}
+        yield {
+            name: _host(value)
+            for name, value in parts.task.predict(as_full(outputs), parts.info.classes).items()
+        }
 
 
 def _evaluate_user_module(
