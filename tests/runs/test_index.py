@@ -151,3 +151,25 @@ def test_metrics_that_are_not_numbers_come_back(tmp_path: Path) -> None:
     index.save(b"x", step=1, metrics={"val/loss": math.nan, "val/gain": math.inf})
     metrics = index.entries()[0].metrics
     assert math.isnan(metrics["val/loss"]) and metrics["val/gain"] == math.inf
+
+
+def test_what_a_kill_left_is_deleted_with_the_next_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = filled(tmp_path, 1, retention=Retention())
+
+    unlink = Path.unlink
+
+    def killed(path: Path, **how: bool) -> None:
+        if path.name == "step=1.ckpt":
+            raise KeyboardInterrupt
+        unlink(path, **how)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", killed)  # after the index was written, before the old file is deleted
+        index.save(b"two", step=2, metrics={})
+    (tmp_path / ".step=3.ckpt.1-2.tmp").write_bytes(b"half")
+    assert files(tmp_path) == {"step=1.ckpt", "step=2.ckpt"}
+    index.save(b"three", step=3, metrics={})
+    assert files(tmp_path) == {"step=3.ckpt"}
+    assert not list(tmp_path.glob("*.tmp"))

@@ -33,6 +33,12 @@ def replacing(path: Path) -> Generator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in ``folder``; only for whoever alone writes there."""
+    for left in folder.glob(".*.tmp"):
+        left.unlink(missing_ok=True)
+
+
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Replace ``path`` by a file of ``data``."""
     with replacing(path) as temporary:

@@ -24,6 +24,7 @@ def begin(folder: RunFolder, run: Run, data: Mapping[str, str]) -> None:
         run: The run.
         data: Fingerprint of each dataset by its role.
     """
+    atomic.sweep(folder.path)
     now = manifest.environment(run.path.absolute().parent, data)
     if folder.exists:
         _note_changes(folder, now)

@@ -74,7 +74,8 @@ class CheckpointIndex:
         Raises:
             OSError: it cannot be written, or reads back differently. The checkpoints before it are untouched.
         """
-        entries = self.entries()
+        atomic.sweep(self.folder)
+        entries, before = self.entries(), self._before()
         name = _free_name(step, {entry.file for entry in entries})
         atomic.write_bytes(self.folder / name, data)
         entry = Entry(
@@ -89,7 +90,10 @@ class CheckpointIndex:
         if why := self.problem(entry):
             raise OSError(f"checkpoint {self.folder / name} does not read back as it was written: {why}")
         kept = self._enter([*(old for old in entries if old.step != step), entry])
-        for old in entries:
+        for old in [
+            *before,
+            *entries,
+        ]:  # those of before, because a kill may have come between index and deleting
             if old.file not in kept:
                 self.path(old).unlink(missing_ok=True)
         return kept[name]
@@ -128,6 +132,13 @@ class CheckpointIndex:
     @property
     def _previous(self) -> Path:
         return self.folder / "index.previous.json"
+
+    def _before(self) -> list[Entry]:
+        """The entries of the index before this one, if it can be read."""
+        try:
+            return _read(self._previous)
+        except (FileNotFoundError, DataError):
+            return []
 
     def _enter(self, entries: list[Entry]) -> dict[str, Entry]:
         reasons = self.retention.reasons(entries)
