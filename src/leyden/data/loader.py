@@ -6,7 +6,7 @@ plan, order --> Windows[start] --> numpy batch of a whole window --> tensors -->
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -209,9 +209,10 @@ class Evaluation:
 
     def __iter__(self) -> Iterator[EvalBatch]:
         if self._shares.dataset.cheap or self._workers.num == 0:
+            tensors = _to_tensors(self._workers.pin_memory)
             for number in self._numbers:
                 first, batch = self._shares[number]
-                yield EvalBatch(first, _tensors(batch, self._workers.pin_memory))
+                yield EvalBatch(first, tensors(batch))
             return
         if self._loader is None:
             self._loader = _dataloader(_InWorker(self._shares), self._numbers, self._workers)
@@ -230,9 +231,10 @@ class _InWorker:
             item = self._batches[key]
         except DataError as error:
             return _Failure(str(error))
+        tensors = _to_tensors(pin=False)  # pinning is the parent's: a worker must not touch the accelerator
         if isinstance(item, GatheredWindow):
-            return item._replace(batch=_tensors(item.batch, pin=False))
-        return item[0], _tensors(item[1], pin=False)
+            return item._replace(batch=tensors(item.batch))
+        return item[0], tensors(item[1])
 
 
 @dataclass(frozen=True)
@@ -272,18 +274,25 @@ def _from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
         yield item
 
 
-def _tensors(batch: Batch, pin: bool) -> dict[str, Tensor]:
-    from torch import from_numpy
+def _to_tensors(pin: bool) -> Callable[[Batch], dict[str, Tensor]]:
+    """The function that makes tensors of a batch, without a copy unless memory is to be page-locked."""
+    from torch import from_numpy  # once: an import statement costs as much as the conversion
 
-    tensors = {name: from_numpy(array) for name, array in batch.items()}
-    return {name: tensor.pin_memory() for name, tensor in tensors.items()} if pin else tensors
+    def shared(batch: Batch) -> dict[str, Tensor]:
+        return {name: from_numpy(array) for name, array in batch.items()}
+
+    def pinned(batch: Batch) -> dict[str, Tensor]:
+        return {name: from_numpy(array).pin_memory() for name, array in batch.items()}
+
+    return pinned if pin else shared
 
 
 def _made_here(windows: Windows, start: int, pin: bool) -> Iterator[list[StepBatch]]:
+    tensors = _to_tensors(pin)
     while True:
         end = windows.plan.border(start)
         window = windows.window(start, end)
-        yield _steps(window, _tensors(window.batch, pin))
+        yield _steps(window, tensors(window.batch))
         start = end
 
 

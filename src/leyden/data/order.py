@@ -7,7 +7,7 @@ import numpy as np
 from leyden.data.plan import Plan
 from leyden.data.samplers.sampler import Sampler
 
-BLOCK = 8192  # positions computed together, so that numpy's cost a call vanishes
+BLOCK = 32768  # positions computed together: enough that numpy's cost a call vanishes, few enough for a cache
 
 
 class Order:

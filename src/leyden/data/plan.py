@@ -186,10 +186,9 @@ def arithmetic(plan: Plan, micro: int | Literal["auto"], devices: int, nodes: in
         cut = f"batch size {plan.batch_size}: at most {product}, shares and pieces as even as they come"
     ragged = plan.samples - (plan.steps_per_epoch - 1) * plan.batch_size
     last = f", the last with {_counted(ragged, 'sample')}" if 0 < ragged < plan.batch_size else ""
-    return (
-        f"{cut}.\n{_counted(plan.samples, 'sample')}: {_counted(plan.steps_per_epoch, 'step')} an epoch{last}; "
-        f"{_counted(plan.total_steps, 'step')} and {_counted(plan.validations, 'validation')} in all."
-    )
+    epoch = f"{_counted(plan.samples, 'sample')}: {_counted(plan.steps_per_epoch, 'step')} an epoch{last}"
+    run = f"{_counted(plan.total_steps, 'step')} and {_counted(plan.validations, 'validation')} in all"
+    return f"{cut}.\n{epoch}; {run}."
 
 
 def _counted(number: int, noun: str) -> str:
