@@ -96,25 +96,26 @@ def outcome(text: str) -> Run | RunFileError:
         return error
 
 
-def mutations(seed: int, misspellings: int) -> list[Mutation]:
-    """A corpus: ``misspellings`` slips of one letter, and every other sort of mistake in every file."""
+def other_mistakes(seed: int) -> list[Mutation]:
+    """Every sort of mistake but misspellings, in every file."""
     rng = random.Random(seed)
-    others = [m for name, text in sources() for make in OTHERS for m in make(name, text, rng)]
-    return [*_misspellings(rng, misspellings), *others]
+    return [m for name, text in sources() for make in OTHERS for m in make(name, text, rng)]
 
 
-def _misspellings(rng: random.Random, count: int) -> Iterator[Mutation]:
-    """Slips of one letter in keys, names of parts and values from a closed set, drawn evenly over files."""
+def misspellings(seed: int, count: int) -> list[Mutation]:
+    """Slips of one letter in keys, names of parts and values from a closed set, drawn evenly over words."""
+    rng = random.Random(seed)
+    found: list[Mutation] = []
     sites = [(name, text, *site) for name, text in sources() for site in _words(text)]
-    while count:
+    while len(found) < count:
         name, text, place, word, kind = rng.choice(sites)
         slip = misspelt(word, rng)
         if not isinstance(
             outcome(spoilt := _replaced(text, place, word, slip)), Run
         ):  # else it is right as well
-            count -= 1
             what = f"{word} -> {slip}"
-            yield Mutation(file=name, kind=kind, text=spoilt, line=place.line, right=word, what=what)
+            found.append(Mutation(file=name, kind=kind, text=spoilt, line=place.line, right=word, what=what))
+    return found
 
 
 def misspelt(word: str, rng: random.Random) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from leyden.spec import RunFileError, load
-from tests.spec.mutations import Mutation, mutations, outcome, sources
+from tests.spec.mutations import Mutation, misspellings, other_mistakes, outcome, sources
 
 SEED = 20261121
-CORPUS = mutations(SEED, misspellings=1500)
+CORPUS = [*misspellings(SEED, 1500), *other_mistakes(SEED)]
 
 
 def of(*kinds: str) -> list[Mutation]:
