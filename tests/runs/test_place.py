@@ -111,9 +111,13 @@ def test_the_resolved_file_with_an_override_is_another_run(load_run: Load) -> No
     folder = begun(load_run())
     other = load(folder.resolved, ["optimizer.lr=1.0"], environ={})
     assert place(other).path == folder.path.absolute().parent / f"group_{other.digest()}"
-    elsewhere = load(folder.resolved, ["folder.root=elsewhere"], environ={})
-    finish(folder)
-    assert place(elsewhere).path.parts[0] == "elsewhere"
+
+
+@pytest.mark.parametrize("override", ["folder.root=other", "folder.project=other", "folder.experiment=other"])
+def test_the_resolved_file_goes_where_it_is_told_to(load_run: Load, override: str) -> None:
+    folder = begun(load_run())
+    elsewhere = load(folder.resolved, [override], environ={})
+    assert "other" in str(place(elsewhere).path)
 
 
 def test_a_group_named_by_hand_never_mixes_settings(load_run: Load) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leyden.runs import atomic, manifest
 from leyden.runs.folder import RunFolder
+from leyden.runs.overridden import overridden
 
 if TYPE_CHECKING:
     from leyden.spec.run import Run
@@ -62,18 +63,13 @@ def resolved_text(run: Run) -> str:
 def _overrides(run: Run) -> str:
     """A remark with the values that came from elsewhere than the file; empty if there are none."""
     sign = REMARKS.get(run.path.suffix)
-    given = {key: origin for key, origin in run.origins.items() if _is_override(origin)}
+    given = overridden(run)
     if sign is None or not given:
         return ""
     lines = [
         f"{sign} {key}: {_value(run.tree(), key)}  (from {origin})" for key, origin in sorted(given.items())
     ]
     return "\n".join(["", f"{sign} Set from outside of this file:", *lines, ""])
-
-
-def _is_override(origin: str) -> bool:
-    """Whether a value comes from the command line or the environment: other origins are files with lines."""
-    return origin != "default" and not origin.rpartition(":")[2].isdigit()
 
 
 def _value(tree: Any, key: str) -> Any:

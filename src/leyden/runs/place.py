@@ -13,10 +13,10 @@ What has finished is never written again, and settings never meet the checkpoint
 from __future__ import annotations
 
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leyden.runs.folder import RunFolder, home
+from leyden.runs.overridden import overridden
 
 if TYPE_CHECKING:
     from leyden.spec.run import Run
@@ -32,7 +32,8 @@ def place(run: Run, *, fresh: bool = False) -> RunFolder:
     origin = _origin(run)
     if origin is not None and not fresh and _goes_on(origin, run):
         return origin
-    first = home(run) if origin is None or _root_is_given(run) else origin.path.parent / f"group_{run.group}"
+    # The root in the file may be relative to another current folder, so the place of the folder itself counts.
+    first = home(run) if origin is None else origin.path.parent / f"group_{run.group}"
     finished: RunFolder | None = None
     for number in count(1):
         folder = RunFolder(first if number == 1 else first.with_name(f"{first.name}-{number}"))
@@ -50,12 +51,8 @@ def _goes_on(folder: RunFolder, run: Run) -> bool:
 
 
 def _origin(run: Run) -> RunFolder | None:
-    """The run folder whose file is trained from, if it is one."""
+    """The run folder whose file is trained from, if it is one and no other place is asked for."""
     folder = RunFolder(run.path.absolute().parent)
+    if any(key.startswith("folder.") for key in overridden(run)):
+        return None
     return folder if folder.path.name.startswith("group_") and folder.exists else None
-
-
-def _root_is_given(run: Run) -> bool:
-    """Whether the root was overridden; the one in the file may be relative to another current folder."""
-    origin = run.origins.get("folder.root", "default")
-    return origin != "default" and Path(origin.rpartition(":")[0]).name != run.path.name
