@@ -87,7 +87,7 @@ def toy_run(**settings: Any) -> Any:
     }
     return SimpleNamespace(
         trainer=Trainer(
-            **{"max_epochs": 3, "log_every_n_steps": 3, "accelerator": "cpu", **settings.get("trainer", {})}
+            **{"max_epochs": 3, "log_every_n_steps": 3, "accelerator": "cpu", "enable_progress_bar": False, **settings.get("trainer", {})}
         ),
         checkpoint=Checkpoint(**settings.get("checkpoint", {})),
         ema=Ema(**settings["ema"]) if "ema" in settings else None,

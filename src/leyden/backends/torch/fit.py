@@ -10,6 +10,7 @@ from torch import nn
 from leyden.backends.outcome import Outcome
 from leyden.backends.parts import Parts
 from leyden.callbacks.callback import Callback
+from leyden.callbacks.progress import Progress
 from leyden.runs.folder import RunFolder
 from leyden.runs.retention import Retention
 
@@ -67,6 +68,8 @@ def retention(parts: Parts) -> Retention:
 def make_session(parts: Parts) -> Session:
     """The live state, with our callbacks, and with trackers for whatever can take numbers."""
     ours = [callback for callback in parts.callbacks if isinstance(callback, Callback)]
+    if parts.run.trainer.enable_progress_bar and not any(isinstance(c, Progress) for c in ours):
+        ours.append(Progress())
     trackers = [LoggerTracker(t) if isinstance(t, Logger) else t for t in parts.trackers]
     return Session(parts.plan, ours, trackers)
 

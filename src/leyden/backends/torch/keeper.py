@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from leyden.backends.parts import Parts
+from leyden.callbacks.progress import Progress
 from leyden.trackers.tracker import Tracker
 
 from . import lightning_private as private
@@ -46,8 +47,9 @@ class Keeper:
         self.logs = logs
         self.loaded: Mapping[str, Any] = {}
         self.place = Place()
+        self.count: Callable[[], None] = lambda: None  # assigns Lightning's counters
         self.opened: list[Tracker] = []
-        self.saved_at = -1  # step of the newest checkpoint
+        self.saved: tuple[int, str] = (-1, "")  # position of the newest checkpoint
         self.seen = 0  # step of the border before
         self.candidate = False  # whether a validation since then gave a value worth keeping
         self.began = self.saved_time = time.monotonic()
@@ -62,6 +64,7 @@ class Keeper:
         self.place = Place(trainer.strategy.root_device, trainer.global_rank, world, Vote.open(world))
         if self.place.rank != 0:
             self.session.trackers = []
+            self.session.callbacks = [c for c in self.session.callbacks if not isinstance(c, Progress)]
         driver.prepare(self.place)
         if self.loaded:
             self._restore(self.loaded)
@@ -83,7 +86,7 @@ class Keeper:
         if same_world or self.place.rank == 0:
             self.driver.restore_rank(ranks[self.place.rank]["driver"])
         self.seconds_before = state["seconds"]
-        self.seen = self.saved_at = self.session.step
+        self.seen, self.saved = self.session.step, self._position
 
     def restore_generators(self) -> None:
         """Put the global generators where they were; ours never draw from them, a user's callbacks may."""
@@ -114,13 +117,17 @@ class Keeper:
         step = self.session.step
         due = self._due(step) or self.candidate
         self.seen, self.candidate = step, False
-        if due and step != self.saved_at:
-            self.save()
+        if due:
+            self.finish()
 
     def finish(self) -> None:
-        """Save the end of the run."""
-        if self.saved_at != self.session.step:
+        """Save, unless this very position is saved already."""
+        if self.saved != self._position:
             self.save()
+
+    @property
+    def _position(self) -> tuple[int, str]:
+        return self.session.position.step, self.session.position.pending
 
     def _due(self, step: int) -> bool:
         every, plan = self.parts.run.checkpoint.every, self.session.plan
@@ -135,6 +142,7 @@ class Keeper:
     def save(self) -> None:
         """Write a checkpoint of the present position; to be called by all ranks."""
         self.driver.settle()
+        self.count()
         content = private.dump(self.trainer)  # on all ranks: gathers what is theirs, through `state`
         if self.place.rank == 0:
             if "hyper_parameters" in content:
@@ -146,7 +154,7 @@ class Keeper:
             )
             self.shelf.add(self.session.step, buffer.getbuffer(), self.session.fresh(), finite)
         self.trainer.strategy.barrier("saved")
-        self.saved_at = self.session.step
+        self.saved = self._position
         self.saved_time = time.monotonic()
 
     def state(self) -> dict[str, Any]:

@@ -80,8 +80,11 @@ class Loop(private.FitLoop):
         private.start_validation_data(self)
         self.keeper.begin(trainer, self.driver)
         self.place = self.keeper.place
+        self.keeper.count = self._place
+        self.session.leaving, self.session.save = self._leaving, self.keeper.save
         self.session.mirror = trainer.callback_metrics.update  # what Lightning's callbacks monitor
         self.watched = self.driver.hooked or private.watches_batches(trainer.callbacks)
+        self.watchers = self.session.watchers
         self.watched |= not private.watches_nothing(trainer)
         self._place()
         private.hooks(trainer, "on_train_start")
@@ -135,7 +138,7 @@ class Loop(private.FitLoop):
             self._place()
             private.hooks(self.trainer, "on_train_batch_end", output, window, index)
             private.batch_ended(self, position.step)
-        for callback in session.per_window:
+        for callback in self.watchers:
             callback.on_step_end(session)
 
     def _watched_window(self, window: Any, index: int) -> Any:
@@ -178,6 +181,10 @@ class Loop(private.FitLoop):
             keeper.save()
         return bool(self.leave)
 
+    def _leaving(self) -> bool:
+        """Whether to leave a validation before its end; several ranks would have to agree on the batch."""
+        return self.keeper.place.world == 1 and bool(self.keeper.signals.received)
+
     def _epoch_over(self) -> bool:
         step, plan = self.session.position.step, self.session.plan
         return plan.epoch_ends(step) or step >= plan.total_steps
@@ -188,7 +195,8 @@ class Loop(private.FitLoop):
         self._place()
         if self.trainer.enable_validation:
             private.validate(self)
-            if self.leave:
+            if self._leaving():  # out of the middle of it, and saved already
+                self.leave = self.keeper.signals.received
                 return
             self.driver.observe(position.step)
             session.call("on_validation_end", session.metrics)

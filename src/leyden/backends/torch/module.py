@@ -128,12 +128,18 @@ class Module(LightningModule):
         self._begin_pass("val")
 
     def validation_step(self, batch: Held, batch_idx: int) -> None:
+        if self.session.leaving():  # a validation may be long; the next process does all of it
+            self.swap.close()
+            self.session.save()
+            raise StopIteration
         with self.format.outside(self.place.device):
             self.running.add(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Measured values reach Lightning's callbacks here, before any ``on_validation_end``."""
-        self.session.record(self.session.position.step, self._end_pass("val"))
+        values = self._end_pass("val")
+        if not self.session.leaving():
+            self.session.record(self.session.position.step, values)
 
     def on_test_epoch_start(self) -> None:
         self._begin_pass("test")

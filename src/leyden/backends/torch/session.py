@@ -30,10 +30,16 @@ class Session:
         self.recorded: dict[str, int] = {}  # after how many steps each was measured
         self.reason = ""  # why a callback wants the fit to end
         self.read_rates: Callable[[], Mapping[str, float]] = dict[str, float]
+        self.leaving: Callable[[], bool] = lambda: False  # whether a signal asks to leave even out of a validation
+        self.save: Callable[[], None] = lambda: None
         self.mirror: Callable[[Mapping[str, float]], None] = lambda values: (
             None
         )  # into Lightning's callback_metrics
-        self.per_window = [c for c in callbacks if type(c).on_step_end is not Callback.on_step_end]
+
+    @property
+    def watchers(self) -> list[Callback]:
+        """Callbacks that look at every window."""
+        return [c for c in self.callbacks if type(c).on_step_end is not Callback.on_step_end]
 
     @property
     def step(self) -> int:
@@ -101,7 +107,7 @@ class Session:
             "reason": self.reason,
             "metrics": dict(self.metrics),
             "recorded": dict(self.recorded),
-            "callbacks": dict(zip(names(self.callbacks), (c.state() for c in self.callbacks), strict=True)),
+            "callbacks": {n: s for n, c in zip(names(self.callbacks), self.callbacks, strict=True) if (s := c.state())},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -1,0 +1,120 @@
+"""SIGTERM, SIGUSR1 and Ctrl-C: save at the border, leave with a code that says so, go on later."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from leyden.callbacks.callback import Callback, Fit
+from tests.backends.torch.death import differences, in_child, what_must_agree
+from tests.backends.torch.toy import Net, newest, toy_parts, train
+
+
+class Signal(Callback):
+    """Sends its own process a signal in the middle of a run."""
+
+    def __init__(self, number: int, step: int, hook: str = "on_step_end") -> None:
+        self.number, self.when, self.hook = number, step, hook
+
+    def on_step_end(self, fit: Fit, /) -> None:
+        if self.hook == "on_step_end" and fit.step == self.when:
+            os.kill(os.getpid(), self.number)
+
+    def on_validation_end(self, fit: Fit, metrics: Mapping[str, float], /) -> None:
+        if self.hook == "on_validation_end" and fit.step == self.when:
+            os.kill(os.getpid(), self.number)
+
+
+class SignalInValidation(Net):
+    """Gets a signal in the first batch of a validation."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().forward(x)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("untouched")
+    train(toy_parts(), folder)
+    return what_must_agree(newest(folder), folder)
+
+
+@pytest.mark.parametrize(
+    ("number", "step", "hook", "code"),
+    [
+        (signal.SIGTERM, 4, "on_step_end", 75),
+        (signal.SIGUSR1, 7, "on_step_end", 75),
+        (signal.SIGINT, 14, "on_validation_end", 130),
+        (signal.SIGTERM, 21, "on_step_end", 75),
+    ],
+)
+def test_a_signal_saves_at_that_step_and_the_run_goes_on_from_there(
+    number: int, step: int, hook: str, code: int, tmp_path: Path, reference: dict[str, Any]
+) -> None:
+    outcome = train(toy_parts(callbacks=[Signal(number, step, hook)]), tmp_path)
+    assert (outcome.status, outcome.exit_code, outcome.steps) == ("interrupted", code, step)
+    assert newest(tmp_path)["leyden"]["session"]["position"]["step"] == step
+    assert train(toy_parts(), tmp_path).status == "finished"
+    assert differences(reference, what_must_agree(newest(tmp_path), tmp_path)) == []
+
+
+def test_a_signal_inside_a_validation_leaves_it_and_owes_it(tmp_path: Path, reference: dict[str, Any]) -> None:
+    outcome = train(toy_parts(model=SignalInValidation), tmp_path)
+    assert (outcome.status, outcome.steps) == ("interrupted", 7)
+    assert newest(tmp_path)["leyden"]["session"]["position"]["pending"] == "validate"
+    assert train(toy_parts(), tmp_path).status == "finished"
+    assert differences(reference, what_must_agree(newest(tmp_path), tmp_path)) == []
+
+
+def test_a_real_process_that_is_told_to_leave_exits_with_75(tmp_path: Path) -> None:
+    """The parent waits for a byte from the step, signals, and lets the step go on."""
+    started, go_on = os.pipe(), os.pipe()
+
+    class Waiting(Callback):
+        def on_step_end(self, fit: Fit, /) -> None:
+            if fit.step == 9:
+                os.write(started[1], b"!")
+                os.read(go_on[0], 1)
+
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = train(toy_parts(callbacks=[Waiting()]), tmp_path).exit_code
+        finally:
+            os._exit(code)
+    os.read(started[0], 1)
+    os.kill(pid, signal.SIGTERM)
+    os.write(go_on[1], b"!")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 75
+    assert newest(tmp_path)["leyden"]["session"]["position"]["step"] == 9
+
+
+def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Net()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise AssertionError("still here")
+
+    assert in_child(lambda: train(toy_parts(model=Twice), tmp_path).exit_code) == 75
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_handlers_are_put_back(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    train(toy_parts(trainer={"max_epochs": 1}), tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is before
