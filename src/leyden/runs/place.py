@@ -32,7 +32,7 @@ def place(run: Run, *, fresh: bool = False) -> RunFolder:
     origin = _origin(run)
     if origin is not None and not fresh and _goes_on(origin, run):
         return origin
-    # The root in the file may be relative to another current folder, so the place of the folder itself counts.
+    # The root in the file may be relative to another current folder, so where the folder is counts.
     first = home(run) if origin is None else origin.path.parent / f"group_{run.group}"
     finished: RunFolder | None = None
     for number in count(1):
