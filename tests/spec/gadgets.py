@@ -68,6 +68,7 @@ class Everything(Gadget):
         speed: A number or a gadget.
         parts: Gadgets by name.
         maybe: Perhaps a gadget.
+        bounded: A number, not negative.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Everything(Gadget):
         speed: float | Gadget = 1.0,
         parts: dict[str, Gadget] | None = None,
         maybe: Gadget | None = None,
+        bounded: Annotated[int | float | None, Field(ge=0)] = None,
     ) -> None:
         self.settings: dict[str, Any] = {k: v for k, v in locals().items() if k != "self"}
 

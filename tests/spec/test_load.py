@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leyden.spec import RunFileError, load
+from leyden.spec import RunFileError, build, load
 from tests.spec.conftest import PLAIN
 
 
@@ -309,6 +309,27 @@ def test_imports_are_refused_unless_allowed(refused, loaded, tmp_path, monkeypat
         from leyden.spec.parts import kind_named
 
         kind_named("loss").parts.pop("mine_for_imports", None)
+
+
+def test_any_module_of_torch_is_a_model(loaded):
+    from torch import nn
+
+    text = PLAIN.replace("type: mlp, hidden: [8]", "type: torch.nn:Linear, in_features: 8, out_features: 3")
+    run = loaded(text, allow_imports=True)
+    assert run.model.part.runs_on == ("torch",)
+    assert isinstance(build(run.model, "interface"), nn.Linear)
+    assert run.tree()["model"]["bias"] is True
+
+
+def test_a_lightning_module_is_a_model(loaded, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
+    Path("my_lightning_module.py").write_text(
+        "import lightning\n\n\nclass Mine(lightning.LightningModule):\n"
+        "    def __init__(self, width: int = 3):\n        super().__init__()\n        self.width = width\n"
+    )
+    text = "data: {train: {type: toy}}\ntrainer: {max_epochs: 1}\n"
+    text += "model: {type: my_lightning_module:Mine, width: 5}\n"
+    assert build(loaded(text, allow_imports=True).model).width == 5
 
 
 def test_imports_that_fail_are_problems(refused):

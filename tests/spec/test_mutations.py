@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from leyden.spec import RunFileError, load
+from leyden.spec import RunFileError, json_schema, load
+from leyden.spec.yaml import read_yaml
 from tests.spec.mutations import Mutation, misspellings, other_mistakes, outcome, sources
 
 SEED = 20261121
@@ -67,6 +69,13 @@ def test_misspellings_get_the_right_line_and_suggestion():
 def test_one_misspelling_is_one_problem():
     several = [m for m in of("key", "part", "value") if len(outcome(m.text).problems) > 1]  # type: ignore[union-attr]
     assert len(several) <= 0.02 * len(CORPUS), [f"{m.file} {m.what}\n{outcome(m.text)}" for m in several]
+
+
+def test_schema_refuses_misspellings_that_are_no_matter_of_other_sections():
+    schema = jsonschema.Draft202012Validator(json_schema())
+    closed = [m for m in of("key", "part", "value") if "/" not in m.right][:300]
+    accepted = [m.what for m in closed if schema.is_valid(read_yaml(m.text, m.file).tree)]
+    assert accepted == []
 
 
 @pytest.mark.parametrize("kind", ["type", "combination", "missing"])

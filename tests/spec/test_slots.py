@@ -68,6 +68,13 @@ def test_spec_survives_pickling():
     assert pickle.loads(pickle.dumps(spec)) == spec
 
 
+def test_bounds_of_a_union_are_those_of_its_numbers():
+    for value in (3, 0.5, None):
+        SLOT.parse({"type": "everything", "bounded": value})
+    for value in (-3, -0.5):
+        assert errors({"type": "everything", "bounded": value})["bounded",]["type"] == "greater_than_equal"
+
+
 def test_lists_stand_for_tuples_and_texts_for_paths_and_durations():
     node = {"type": "everything", "shape": [3, 4], "path": "a/b", "length": "30 min"}
     settings = SLOT.parse(node).settings()

@@ -116,6 +116,8 @@ def _finished(node: Any) -> Any:
         tree["$ref"] = f"#/$defs/{_slot_name(tree.pop('x-part'), tree.pop('x-base'))}"
     if isinstance(tree.get("properties"), dict) and "anyOf" not in tree:
         tree["properties"] = {k: _or_reference(v) for k, v in tree["properties"].items()}
+    if isinstance(tree.get("items"), dict):
+        tree["items"] = _or_reference(tree["items"])
     if "oneOf" in tree and "properties" not in tree and not _spellings(tree["oneOf"]):
         tree["anyOf"] = tree.pop("oneOf")
     if isinstance(tree.get("title"), str) and ("type" in tree or "$ref" in tree or "anyOf" in tree):

@@ -50,7 +50,9 @@ class Run(Strict):
         default=None, description="How weights are moved; not needed where the model is a LightningModule."
     )
     schedules: dict[str, Annotated[PartSpec, Slot("schedule")]] = Field(
-        default={}, description="Values that change with the step: `lr`."
+        default={},
+        description="Values that change with the step: `lr`.",
+        json_schema_extra={"propertyNames": {"enum": ["lr"]}},
     )
     ema: Ema | None = Field(default=None, description="A moving average of the weights.")
     trainer: Trainer = Field(default=Trainer(), description="How long, on what, how exactly.")

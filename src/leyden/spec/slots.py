@@ -179,7 +179,7 @@ def checked(hint: Any) -> Any:
     if hint is Path:
         return FilePath
     if origin is Annotated:
-        return Annotated[checked(args[0]), *hint.__metadata__]
+        return _annotated(args[0], hint.__metadata__)
     if origin is tuple or hint is tuple:
         return Annotated[hint if not args else tuple[tuple(map(checked, args))], StrictMode(False)]
     if origin in (Union, types.UnionType):
@@ -188,6 +188,14 @@ def checked(hint: Any) -> Any:
     if args and origin is not Literal:
         return origin[tuple(a if a is ... else checked(a) for a in args)]
     return hint
+
+
+def _annotated(hint: Any, marks: tuple[Any, ...]) -> Any:
+    """An annotation with metadata; bounds of a union go to its numbers, so that the schema has them."""
+    branches = get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType) and {int, float} & {*branches}:
+        return checked(Union[tuple(Annotated[b, *marks] if b in (int, float) else b for b in branches)])  # noqa: UP007
+    return Annotated[checked(hint), *marks]
 
 
 FilePath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
