@@ -13,6 +13,8 @@ from leyden.cli.outcome import guarded
 from leyden.data.plan import Plan
 from leyden.spec.errors import UserError
 
+LINE = Path(__file__).read_text().splitlines().index("        raise error  # line LINE") + 1
+
 
 def end(
     error: BaseException,
@@ -22,7 +24,7 @@ def end(
     folder: Path | None = None,
 ) -> tuple[int, str]:
     def run(args: Namespace) -> int:
-        raise error
+        raise error  # line LINE
 
     code = guarded(run, Namespace(traceback=traceback, run_folder=folder))
     said = capsys.readouterr()
@@ -65,7 +67,7 @@ def test_anything_else_is_1_and_its_traceback_is_in_the_run_folder(
     [file] = (tmp_path / "logs").iterdir()
     assert code == 1
     assert said == (
-        f"leyden: stopped by RuntimeError: device lost\n"
+        f"leyden: stopped by RuntimeError in {__file__}:{LINE}: device lost\n"
         f"The full traceback is in {file}; `--traceback` shows it.\n"
     )
     text = file.read_text()
@@ -84,7 +86,9 @@ def test_without_a_run_folder_the_traceback_is_in_the_temporary_one(
 def test_traceback_shows_it_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = end(RuntimeError("x"), capsys, traceback=True)
     assert code == 1
-    assert said.startswith("Traceback") and said.endswith("leyden: stopped by RuntimeError: x\n")
+    assert said.startswith("Traceback") and said.endswith(
+        f"leyden: stopped by RuntimeError in {__file__}:{LINE}: x\n"
+    )
 
 
 def test_a_reader_that_has_seen_enough_ends_a_command_quietly() -> None:

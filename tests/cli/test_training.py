@@ -86,7 +86,7 @@ def test_a_failure_inside_is_1_with_its_traceback_in_the_run_folder(
     said = capsys.readouterr().err
     file = mine.folder / "logs" / f"error-{os.getpid()}.txt"
     assert said == (
-        f"leyden: stopped by RuntimeError: a bug of mine\n"
+        f"leyden: stopped by RuntimeError in {mine.file.with_name('my_callbacks.py')}:24: a bug of mine\n"
         f"The full traceback is in {file}; `--traceback` shows it.\n"
     )
     assert "in on_step_end" in file.read_text()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import site
 import sys
+import sysconfig
 import tempfile
 import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+import leyden
 from leyden.cli import terminal
 
 DONE = 0
@@ -39,7 +42,7 @@ def _told(error: Exception, args: Namespace) -> int:
     if is_users(error):
         print(terminal.wrapped(str(error), sys.stderr), file=sys.stderr)
         return WRONG_INPUT
-    message = f"leyden: stopped by {type(error).__name__}: {_first_paragraph(error)}"
+    message = f"leyden: stopped by {type(error).__name__}{_where(error)}: {_first_paragraph(error)}"
     print(terminal.wrapped(message, sys.stderr), file=sys.stderr)
     if not args.traceback:
         print(
@@ -58,6 +61,14 @@ def is_users(error: Exception) -> bool:
         place = place.tb_next
     raised_in = "" if place is None else str(place.tb_frame.f_globals.get("__name__"))
     return isinstance(error, UserError) or (isinstance(error, ValueError) and raised_in.startswith("leyden."))
+
+
+def _where(error: Exception) -> str:
+    """The last line of somebody's own code on the way to the error: neither installed nor of this package."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = (*site.getsitepackages(), sysconfig.get_path("stdlib"), str(Path(leyden.__file__).parent))
+    own = [frame for frame in frames if not frame.filename.startswith((*places, "<"))]
+    return f" in {own[-1].filename}:{own[-1].lineno}" if own else ""
 
 
 def _first_paragraph(error: Exception) -> str:

@@ -30,6 +30,8 @@ def run(args: Namespace) -> int:
 
     write = writer_for(args.output)
     subject = trained.trained(args)
+    if subject.run.task is None:
+        raise UserError("predictions are what a task makes of outputs, and the run has none; set `task`")
     parts = subject.parts()
     dataset = {"train": parts.train, "val": parts.val, "test": parts.test}[args.data]
     if dataset is None:

@@ -61,7 +61,7 @@ def thing(request: pytest.FixtureRequest) -> Exportable:
     interface = Interface(input_shape=shape, input_dtype="float32", num_outputs=3)
     torch.manual_seed(0)
     fresh = partial(make, interface)
-    return exportable(fresh(), task=Classification(), data=Dataset(Given(shape)), fresh=fresh, run={})
+    return exportable(fresh(), meet=Classification().forward, data=Dataset(Given(shape)), fresh=fresh, run={})
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -26,7 +26,7 @@ def thing(model: nn.Module | None = None) -> Exportable:
     data = Dataset(ToyDataset(samples=5))
     trained = linear() if model is None else model
     return exportable(
-        trained, task=Classification(), data=data, fresh=lambda: nn.Linear(8, 3), run={"name": "t"}
+        trained, meet=Classification().forward, data=data, fresh=lambda: nn.Linear(8, 3), run={"name": "t"}
     )
 
 

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from leyden.backends.parts import Parts
-from leyden.backends.torch.export.format import Exportable, ExportError, Served
+from leyden.backends.torch.export.format import Exportable, ExportError, Meet, Served
 from leyden.backends.torch.inference import load, load_weights
 from leyden.data.dataset import Dataset
-from leyden.tasks.task import Task
 
 #: real samples that a model is traced with and compared on
 SAMPLES = 8
@@ -44,11 +43,17 @@ def exportable_run(
     model: nn.Module = parts.make_model()
     load_weights(model, content)
     data = parts.test or parts.val or parts.train
-    return exportable(model, task=parts.task, data=data, fresh=parts.make_model, run=parts.run.tree())
+    meet = alone if parts.run.task is None else parts.task.forward
+    return exportable(model, meet=meet, data=data, fresh=parts.make_model, run=parts.run.tree())
+
+
+def alone(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    """How a model that comes without a task meets a batch."""
+    return model(batch["input"])
 
 
 def exportable(
-    model: nn.Module, *, task: Task, data: Dataset, fresh: Callable[[], nn.Module], run: Mapping[str, Any]
+    model: nn.Module, *, meet: Meet, data: Dataset, fresh: Callable[[], nn.Module], run: Mapping[str, Any]
 ) -> Exportable:
     """The model in evaluation mode on the CPU with samples of ``data``, as `evaluate` would meet them.
 
@@ -59,9 +64,9 @@ def exportable(
         model = model.float()
     batch = data.batch(np.arange(SAMPLES, dtype=np.int64) % len(data), seed=0, epoch=0)
     tensors = {name: _as_input(torch.from_numpy(array), weight_type(model)) for name, array in batch.items()}
-    samples = used(model, task, tensors)
+    samples = used(model, meet, tensors)
     return Exportable(
-        model=Served(model, tuple(samples), task.forward).eval(),
+        model=Served(model, tuple(samples), meet).eval(),
         fresh=lambda: fresh().to(weight_type(model)),
         samples=samples,
         metadata=metadata(run, samples, data),
@@ -73,11 +78,11 @@ def weight_type(model: nn.Module) -> torch.dtype:
     return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
 
 
-def used(model: nn.Module, task: Task, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def used(model: nn.Module, meet: Meet, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Those entries of a batch that the forward pass reads."""
     watched = _Watched(batch)
     with torch.no_grad():
-        task.forward(model, watched)
+        meet(model, watched)
     return {name: tensor for name, tensor in batch.items() if name in watched.read}
 
 

@@ -16,6 +16,10 @@ from leyden.spec.errors import UserError
 Reader = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
+#: how a model meets a batch, as a task says it
+Meet = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+
+
 class ExportError(UserError):
     """The model cannot be written in a format, or the file written does not compute what the model does."""
 
@@ -27,7 +31,7 @@ class Served(nn.Module):
         self,
         model: nn.Module,
         names: tuple[str, ...],
-        meet: Callable[[nn.Module, Mapping[str, Tensor]], Tensor],
+        meet: Meet,
     ) -> None:
         super().__init__()
         self.model = model
