@@ -20,7 +20,7 @@ def test_tree_has_every_default_and_validates_again_to_an_equal_run(loaded):
     assert tree["trainer"]["log_every_n_steps"] == 50
     assert tree["checkpoint"]["every"] == "1 epoch"
     assert tree["loss"]["cross_entropy"]["weight"] == 1.0
-    assert [tracker["type"] for tracker in tree["trackers"]] == ["csv", "tensorboard"]
+    assert tree["trackers"] == []
 
 
 def test_resolved_tree_is_a_run_file(loaded):

@@ -7,14 +7,18 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from leyden import spec
 from leyden.backends.parts import Parts
+from leyden.data.dataset import Dataset
 from leyden.data.datasets import Datasets, Wanted
 from leyden.data.datasets import datasets as made
 from leyden.data.info import DataInfo
 from leyden.data.plan import Plan
 from leyden.models.model import Interface
 from leyden.schedules.schedule import Horizon
+from leyden.trackers.csv import Csv
 
 if TYPE_CHECKING:
     from leyden.spec import Run
@@ -49,7 +53,7 @@ def build(run: Run, repeat: int = 0) -> Parts:
         make_optimizer=_optimizer(run),
         schedules=spec.build(run.schedules),
         callbacks=spec.build(run.callbacks),
-        trackers=spec.build(run.trackers),
+        trackers=_trackers(run),
     )
 
 
@@ -64,7 +68,7 @@ def datasets(run: Run, seed: int) -> Datasets:
 
     train = wanted(data.train)
     assert train is not None
-    return made(
+    sets = made(
         train=train,
         val=wanted(data.val),
         test=wanted(data.test),
@@ -72,6 +76,9 @@ def datasets(run: Run, seed: int) -> Datasets:
         seed=seed,
         eval_transforms=spec.build(data.eval_transforms),
     )
+    if run.trainer.overfit_batches:
+        return replace(sets, train=_few(sets.train, run.trainer.overfit_batches, data.batch_size))
+    return sets
 
 
 def plan_of(run: Run, positions: int) -> Plan:
@@ -90,7 +97,7 @@ def plan_of(run: Run, positions: int) -> Plan:
         max_epochs=-1 if trainer.max_epochs is None else trainer.max_epochs,
         validate_every_epochs=trainer.check_val_every_n_epoch,
     )
-    limit = _batches(trainer.overfit_batches or trainer.limit_train_batches, plan.steps_per_epoch)
+    limit = _batches(trainer.limit_train_batches, plan.steps_per_epoch)
     plan = replace(plan, limit_steps=limit)
     if trainer.fast_dev_run:
         plan = replace(plan, max_steps=int(trainer.fast_dev_run), max_epochs=-1)
@@ -105,6 +112,20 @@ def interface(info: DataInfo, task: Any) -> Interface:
     field = info.fields["input"]
     outputs = task.num_outputs(info) if task is not None else None
     return Interface(input_shape=field.shape, input_dtype=field.dtype, num_outputs=outputs)
+
+
+def _few(train: Dataset, batches: int | float, batch_size: int) -> Dataset:
+    """The first samples of a training set, to see whether a model can learn them by heart."""
+    wanted = batches * batch_size if isinstance(batches, int) else max(1, int(batches * len(train)))
+    rows = np.arange(min(wanted, len(train)), dtype=np.int64)
+    chosen = rows if train.rows is None else train.rows[rows]
+    return Dataset(train.source, indices=chosen, transforms=train.transforms)
+
+
+def _trackers(run: Run) -> list[Any]:
+    """The trackers of the run file, and the table in the run folder: a run's own record is never left out."""
+    named = [node.type for node in run.trackers]
+    return [*([] if "csv" in named else [Csv()]), *spec.build(run.trackers)]
 
 
 def _batches(limit: float | int | None, batches: int) -> int:

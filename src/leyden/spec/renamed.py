@@ -37,7 +37,7 @@ TRAINER = {
     "num_sanity_val_steps": "`leyden check --deep` tries a real batch before the run; remove the line",
     "default_root_dir": "write `root: {value}` under `folder`",
     "weights_save_path": "write `root: {value}` under `folder`",
-    "logger": "name `trackers`, such as `trackers: [csv, tensorboard]`",
+    "logger": "name `trackers`, such as `trackers: [tensorboard]`",
     "callbacks": "`callbacks` is a section of its own, next to `trainer`",
     "enable_checkpointing": "write `checkpoint: {{save_top_k: 0, save_last: false}}` for none",
     "checkpoint_callback": "write `checkpoint: {{save_top_k: 0, save_last: false}}` for none",
@@ -73,7 +73,7 @@ TOP = {
     "lr_scheduler": "write `schedules: {{lr: ...}}`",
     "scheduler": "write `schedules: {{lr: ...}}`",
     "batch_size": "write `batch_size: {value}` under `data`",
-    "logger": "name `trackers`, such as `trackers: [csv, tensorboard]`",
+    "logger": "name `trackers`, such as `trackers: [tensorboard]`",
     "seed_everything": "write `seed: {value}`",
     "extends": "`extends` is for files and stands at their top",
 }

@@ -61,10 +61,10 @@ class Run(Strict):
         default=[], description="What else happens."
     )
     trackers: list[Annotated[PartSpec, Slot("tracker")]] = Field(
-        default_factory=lambda: _default("csv", "tensorboard"), description="Where numbers go."
+        default=[], description="Where numbers go, besides the run folder's own metrics.csv."
     )
     launch: Annotated[PartSpec, Slot("launcher")] = Field(
-        default_factory=lambda: _default("local")[0], description="Who starts the processes."
+        default_factory=lambda: _default("local"), description="Who starts the processes."
     )
 
     _path: Path = PrivateAttr(default=Path("run.yaml"))
@@ -116,8 +116,8 @@ class Run(Strict):
         return _restored, (self.tree(), self._path, dict(self._origins))
 
 
-def _default(*names: str) -> Default:
-    return list(names)
+def _default(name: str) -> Default:
+    return name
 
 
 def _restored(tree: dict[str, Any], path: Path, origins: dict[str, str]) -> Run:
