@@ -50,7 +50,7 @@ class Circuit(Frozen):
               - {from_layer: 0, to_layer: 1, connection_type: dense}
     """
 
-    layers: Annotated[tuple[Layer, ...], Field(strict=False, min_length=1)]
+    layers: Annotated[tuple[Layer, ...], Field(strict=False)]
     connections: Annotated[tuple[Connection, ...], Field(strict=False)] = ()
     simulation: Simulation = Simulation()
     seed: int | None = None

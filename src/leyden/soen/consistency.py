@@ -22,6 +22,8 @@ def inconsistencies(
     compat: frozenset[str],
 ) -> list[str]:
     """Every contradiction between parts that are each right by themselves."""
+    if not layers:
+        return ["there must be at least one layer"]
     ids = [layer.layer_id for layer in layers]
     found = [
         f"layer_id must be unique, but {i} occurs {ids.count(i)} times"

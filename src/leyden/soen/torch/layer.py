@@ -117,6 +117,10 @@ class Layer(nn.Module):
         """The name of a parameter in state dictionaries."""
         return f"log_{name}" if self.params.rules()[name].log else name
 
+    def held(self, name: str) -> Tensor:
+        """A parameter as it is stored; under `torch.func` it is a plain tensor."""
+        return getattr(self, self.stored_name(name))
+
     def settle_learnable(self) -> None:
         """Decide for each parameter whether it is trained; called once, when all of them are there."""
         wanted = self.params.learnable_params
@@ -132,20 +136,20 @@ class Layer(nn.Module):
         """The parameters as the equations use them, each (nodes,)."""
         found: dict[str, Tensor] = {}
         for name, rule in self.params.rules().items():
-            parameter = self.get_parameter(self.stored_name(name))
+            parameter = self.held(name)
             found[name] = torch.exp(parameter) if rule.log else parameter
         return found
 
     def set_value(self, name: str, value: Tensor | float) -> None:
         """Give a parameter a value in the units of the equations, whatever way it is stored."""
         with torch.no_grad():
-            target = self.get_parameter(self.stored_name(name))
+            target = self.held(name)
             target.copy_(stored(torch.as_tensor(value, dtype=target.dtype), self.params.rules()[name].log))
 
     def clamp_(self) -> None:
         """Bring every parameter back into its box."""
         for name, rule in self.params.rules().items():
-            clamp_(self.get_parameter(self.stored_name(name)), self.params.box(name), rule.log)
+            clamp_(self.held(name), self.params.box(name), rule.log)
 
     def start(self, output: Tensor) -> State:
         """The whole state that goes with an output (batch, nodes)."""

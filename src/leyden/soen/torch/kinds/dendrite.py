@@ -21,7 +21,7 @@ class SingleDendrite(Layer):
     """ds/dt = gamma_plus g(phi + phi_offset, bias_current - s) - gamma_minus s, by Euler or a scan."""
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
-        bias = self.get_parameter("bias_current")
+        bias = self.held("bias_current")
         return (bias - history).amin(), (bias - history).amax()
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:

@@ -13,7 +13,7 @@ class MultiplierWICC(Layer):
     """s' = gamma_plus (g(phi + phi_y, I - s) - g(phi - phi_y, I + s)) - gamma_minus s."""
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
-        bias, reach = self.get_parameter("bias_current"), history.abs()
+        bias, reach = self.held("bias_current"), history.abs()
         return (bias - reach).amin(), (bias + reach).amax()
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:

@@ -14,7 +14,7 @@ class Readout(Layer):
     memoryless = True
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
-        bias = self.get_parameter("bias_current")
+        bias = self.held("bias_current")
         return bias.amin(), bias.amax()
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:

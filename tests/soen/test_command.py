@@ -1,0 +1,94 @@
+"""`leyden soen simulate` and `leyden soen show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leyden import soen
+from leyden.soen.command import main
+from tests.soen.golden_case import GOLDEN, Case
+
+
+@pytest.mark.parametrize(
+    "name", ["conn_WICC_layerwise", "virtual_LSTM_internal", "feedback_stepwise_gauss_seidel"]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_histories_are_those_of_the_original(name: str, dtype: str, tmp_path: Path) -> None:
+    arrays, output = str(GOLDEN / f"{name}.npz"), str(tmp_path / "out.npz")
+    words = ["simulate", str(GOLDEN / f"{name}.yaml"), "--input", arrays, "--parameters", arrays]
+    assert main([*words, "--dtype", dtype, "--output", output]) == 0
+    case, bits = Case.read(name), int(dtype[-2:])
+    with np.load(output) as found:
+        for layer, expected in case.tensors(f"out{bits}/").items():
+            np.testing.assert_allclose(found[layer], expected, atol=case.tolerance(bits), rtol=0)
+
+
+def test_a_picture_shows_what_was_simulated(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    words = [
+        "simulate",
+        str(GOLDEN / "sd_tracking_power.soen"),
+        "--input",
+        str(GOLDEN / "sd_tracking_power.npz"),
+    ]
+    main([*words, "--output", str(tmp_path / "out.npz"), "--plot", str(tmp_path / "out.png")])
+    assert (tmp_path / "out.png").read_bytes()[:4] == b"\x89PNG"
+    with np.load(tmp_path / "out.npz") as found:
+        assert {"layer_0", "layer_1", "phi/layer_1", "g/layer_1", "power_bias/layer_1"} <= set(found.files)
+
+
+def test_given_couplings_masks_and_states_are_used(tmp_path: Path) -> None:
+    case = Case.read("conn_WICC_layerwise")
+    saved = soen.load(GOLDEN / "conn_WICC_layerwise.yaml")
+    from leyden.soen.simulate import simulate
+
+    plain = simulate(saved, case.arrays["input"], case.arrays)["layer_2"]
+    for name, array in {
+        "wicc_j_out/J_0_to_1": np.zeros(5),
+        "mask/J_0_to_1": np.zeros((5, 4)),
+        "init/layer_1": np.full(5, 0.2),
+    }.items():
+        assert not np.allclose(
+            simulate(saved, case.arrays["input"], case.arrays | {name: array})["layer_2"], plain
+        )
+
+
+def test_arrays_that_fit_nothing_are_refused(tmp_path: Path) -> None:
+    from leyden.soen.simulate import simulate
+
+    case, saved = Case.read("sd_Tanh"), soen.load(GOLDEN / "sd_Tanh.yaml")
+    for name, match in (
+        ("param/layers.1.phi_ofset", "phi_ofset"),
+        ("mask/J_1_to_0", "J_1_to_0"),
+        ("wicc_j_out/J_0_to_1", "no such connection"),
+        ("init/layer_9", "layer_9"),
+    ):
+        with pytest.raises(soen.CircuitError, match=match):
+            simulate(saved, case.arrays["input"], case.arrays | {name: np.zeros(5)})
+
+
+def test_an_input_file_without_an_input_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", inputs=np.zeros((1, 2, 3)))
+    words = [
+        "simulate",
+        str(GOLDEN / "sd_Tanh.yaml"),
+        "--input",
+        str(tmp_path / "x.npz"),
+        "--output",
+        "o.npz",
+    ]
+    with pytest.raises(soen.CircuitError, match=r"must have an array `input`.*but has inputs"):
+        main(words)
+
+
+@pytest.mark.parametrize(
+    "file", ["sd_tracking_power.soen", "conn_NOCC_layerwise.yaml", "virtual_LeakyGRU_zero.yaml"]
+)
+def test_a_circuit_is_told_in_physical_units(file: str, capsys) -> None:
+    main(["show", str(GOLDEN / file)])
+    text = capsys.readouterr().out
+    assert "time step     37 = 0.09988 ns" in text and "J_0_to_1: dense" in text
+    assert ("µA" in text) == (not file.startswith("virtual"))

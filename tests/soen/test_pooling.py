@@ -1,0 +1,53 @@
+"""Pooling over time against the original's numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from leyden.soen.torch.pooling import pool, pool_tokens
+from tests.soen.golden_case import GOLDEN
+
+POOLED = dict(np.load(GOLDEN / "pooling.npz"))
+HISTORY = torch.from_numpy(POOLED["history_with_t0"])
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("max", {"method": "max"}),
+        ("mean", {"method": "mean"}),
+        ("rms", {"method": "rms"}),
+        ("final", {"method": "final"}),
+        ("mean_last_n_n3", {"method": "mean_last_n", "n": 3}),
+        ("mean_range", {"method": "mean_range", "range_start": 2, "range_end": 6}),
+        ("none", {"method": "none", "keep_initial": True}),
+        ("ewa_min_weight_0.2_f32", {"method": "ewa"}),
+        ("ewa_min_weight_0.05_f32", {"method": "ewa", "min_weight": 0.05}),
+    ],
+)
+def test_pooled_states_are_those_of_the_original(key: str, settings) -> None:
+    tolerance = 1e-6 if key.endswith("f32") else 1e-12
+    np.testing.assert_allclose(pool(HISTORY, scale=2.0, **settings).numpy(), POOLED[key], atol=tolerance)
+
+
+def test_the_initial_state_is_never_pooled() -> None:
+    other = HISTORY.clone()
+    other[:, 0] = 100.0
+    for method in ("max", "mean", "rms", "final", "mean_last_n", "mean_range", "ewa", "none"):
+        torch.testing.assert_close(pool(other, method, n=99), pool(HISTORY, method, n=99))
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(ValueError, match="did you mean `mean`"):
+        pool(HISTORY, "meen")
+
+
+def test_tokens_are_pooled_within_their_steps() -> None:
+    history = torch.arange(8.0).view(
+        1, 8, 1
+    )  # initial state 0, steps 1 to 7: tokens of 3 are (1, 2, 3) and (4, 5, 6)
+    expected = {"final": [3, 6], "mean": [2, 5], "max": [3, 6], "mean_last_n": [2.5, 5.5]}
+    for method, values in expected.items():
+        assert pool_tokens(history, 3, method).flatten().tolist() == values
