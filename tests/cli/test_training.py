@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from leyden.cli.main import main
 
@@ -104,3 +106,15 @@ def test_a_wrong_run_file_is_2_and_leaves_no_folder(
 def test_code_is_only_imported_when_allowed(mine: Example, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", str(mine.file)]) == 2
     assert "--allow-imports" in capsys.readouterr().err
+
+
+def test_raw_weights_and_their_average_are_exported_by_choice(example: Example, tmp_path: Path) -> None:
+    averaged = [str(example.file), "ema={decay: 0.9}", "trainer.max_epochs=2"]
+    assert main(["train", *averaged]) == 0
+    files = {choice: tmp_path / f"{choice or 'none'}.safetensors" for choice in ("raw", "ema", "")}
+    for choice, file in files.items():
+        words = ["--weights", choice] if choice else []
+        assert main(["export", *averaged, "--format", "safetensors", "-o", str(file), *words]) == 0
+    raw, ema, none = (load_file(file) for file in files.values())
+    assert all(torch.equal(ema[name], none[name]) for name in ema)
+    assert not any(torch.equal(ema[name], raw[name]) for name in ema)
