@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,19 @@ class Plain(pl.LightningModule):
         self.log("seen", 1.0)
 
 
+class Same:
+    """One batch again and again."""
+
+    def __init__(self, batch: Any, times: int) -> None:
+        self.batch, self.times = batch, times
+
+    def __len__(self) -> int:
+        return self.times
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self.batch] * self.times)
+
+
 class Recorder(pl.Callback):
     """Remembers the hooks that were called, and what the trainer said then."""
 
@@ -92,11 +106,11 @@ def test_our_loop_calls_the_hooks_that_lightning_calls_in_its_order(tmp_path: Pa
     ours, theirs = Recorder(), Recorder()
     parts = toy_parts(model=Plain, callbacks=[ours], trackers=[], trainer={"max_epochs": 2})
     train(parts, tmp_path)
-    batches = [(torch.randn(4, 8), torch.randint(3, (4,)))]
+    batch = (torch.randn(4, 8), torch.randint(3, (4,)))
     reference = pl.Trainer(
         accelerator="cpu", logger=False, default_root_dir=tmp_path / "theirs", callbacks=[theirs], **{**FIXED, "max_epochs": 2}
     )
-    reference.fit(Plain(), batches * 7, batches * 5)
+    reference.fit(Plain(), Same(batch, 7), Same(batch, 5))
     assert ours.hooks == theirs.hooks
     names = [name for name, *_ in ours.hooks]
     assert [name for name in dict.fromkeys(names)] == ORDER

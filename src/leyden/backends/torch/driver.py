@@ -22,6 +22,10 @@ class Driver(Protocol):
         """Train on one window; gives what ``training_step`` gave."""
         ...
 
+    def end_epoch(self, loop: Any) -> None:
+        """The epoch is over, and so are its validations."""
+        ...
+
     def flush(self, step: int) -> None:
         """Record what was summed up since the last time."""
         ...

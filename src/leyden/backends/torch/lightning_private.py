@@ -159,6 +159,7 @@ def automatic_step(loop: Any, batch: Any, index: int) -> Any:
         output = loop.epoch_loop.automatic_optimization.run(trainer.optimizers[0], index, kwargs)
     else:
         output = loop.epoch_loop.manual_optimization.run(kwargs)
+    loop.epoch_loop.batch_progress.current.ready = index + 1  # what schedulers count
     return output
 
 
@@ -168,10 +169,15 @@ def _arguments(module: LightningModule) -> list[str]:
     return list(inspect.signature(module.training_step).parameters)
 
 
-def step_schedulers(loop: Any, interval: str) -> None:
-    """Advance the schedulers that a user's module configured: ``interval`` is ``step`` or ``epoch``."""
-    loop.epoch_loop.update_lr_schedulers(interval, update_plateau_schedulers=False)
-    loop.epoch_loop.update_lr_schedulers(interval, update_plateau_schedulers=True)
+def step_schedulers(loop: Any, interval: str, *, plateau: bool) -> None:
+    """Advance the schedulers that a user's module configured.
+
+    Args:
+        loop: The fit loop.
+        interval: Those that move every ``step``, or every ``epoch``.
+        plateau: Those that follow a metric, or the others.
+    """
+    loop.epoch_loop.update_lr_schedulers(interval, update_plateau_schedulers=plateau)
 
 
 def batch_started(trainer: Trainer, batch: Any) -> None:

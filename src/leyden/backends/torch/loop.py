@@ -12,8 +12,10 @@ on_train_end, then save
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 
 from . import lightning_private as private
@@ -81,8 +83,8 @@ class Loop(private.FitLoop):
         self.keeper.begin(trainer, self.driver)
         self.place = self.keeper.place
         self.keeper.count = self._place
-        self.session.leaving, self.session.save = self._leaving, self.keeper.save
-        self.session.mirror = trainer.callback_metrics.update  # what Lightning's callbacks monitor
+        self.session.leave_validation = self._leave_validation
+        self.session.mirror = self._mirror
         self.watched = self.driver.hooked or private.watches_batches(trainer.callbacks)
         self.watchers = self.session.watchers
         self.watched |= not private.watches_nothing(trainer)
@@ -99,8 +101,6 @@ class Loop(private.FitLoop):
     def _stopped(self) -> bool:
         """Whether a callback has asked for the end, and the run is long enough for it."""
         session = self.session
-        if self.trainer.should_stop and not session.reason:
-            session.reason = "a Lightning callback set trainer.should_stop"
         if not session.reason:
             return False
         epochs, steps = self.stop_after
@@ -173,17 +173,30 @@ class Loop(private.FitLoop):
         """Agree with all ranks on signals and stops; a signal saves here and now, whatever is owed."""
         keeper, session = self.keeper, self.session
         keeper.watch_clock()
-        asked = bool(session.reason or self.trainer.should_stop)
-        self.leave, stop = keeper.place.vote.largest(keeper.signals.received, int(asked))
-        if stop and not asked:
-            session.stop("another process asked for the end")
+        if self.trainer.should_stop and not session.reason:
+            session.reason = "a Lightning callback set trainer.should_stop"
+        self.leave, stop = keeper.place.vote.largest(keeper.signals.received, int(bool(session.reason)))
+        if stop and not session.reason:
+            session.reason = "another process asked for the end"
         if self.leave:
-            keeper.save()
+            keeper.finish()
         return bool(self.leave)
 
-    def _leaving(self) -> bool:
-        """Whether to leave a validation before its end; several ranks would have to agree on the batch."""
-        return self.keeper.place.world == 1 and bool(self.keeper.signals.received)
+    def _leave_validation(self, before: Callable[[], None]) -> bool:
+        """Whether to leave a validation before its end; then it is owed, and saved as such after ``before``.
+
+        Several ranks would have to agree on the batch, so there a signal waits for the validation's end.
+        """
+        if self.keeper.place.world > 1 or not self.keeper.signals.received:
+            return False
+        before()
+        self.leave = self.keeper.signals.received
+        self.keeper.save()
+        return True
+
+    def _mirror(self, values: Mapping[str, float]) -> None:
+        """What we measure is what Lightning's callbacks monitor."""
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
 
     def _epoch_over(self) -> bool:
         step, plan = self.session.position.step, self.session.plan
@@ -195,8 +208,7 @@ class Loop(private.FitLoop):
         self._place()
         if self.trainer.enable_validation:
             private.validate(self)
-            if self._leaving():  # out of the middle of it, and saved already
-                self.leave = self.keeper.signals.received
+            if self.leave:  # out of the middle of it, and saved already
                 return
             self.driver.observe(position.step)
             session.call("on_validation_end", session.metrics)
@@ -208,9 +220,11 @@ class Loop(private.FitLoop):
         self.driver.flush(session.step)  # where it was stopped inside the epoch
         self._place()
         private.epoch_ended(self.trainer)
+        self.driver.end_epoch(self)
         session.call("on_epoch_end")
         session.position.pending = ""
-        self.keeper.border()
+        if not self._leave():
+            self.keeper.border()
 
     def _end(self) -> None:
         trainer, session = self.trainer, self.session

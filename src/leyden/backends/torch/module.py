@@ -54,6 +54,7 @@ class Module(LightningModule):
         self.average = NoAverage()
         self.swap = ExitStack()
         self.place = Place()
+        self.running: Pass | None = None
 
     def configure_optimizers(self) -> Optimizer:
         """Called by Lightning once the weights are where they stay."""
@@ -105,6 +106,9 @@ class Module(LightningModule):
         """Straight to the step: Lightning's way there costs as much as a small model does."""
         self.training_step(window, index)
 
+    def end_epoch(self, loop: Any) -> None:
+        """Nothing: what we schedule is a function of the step."""
+
     def flush(self, step: int) -> None:
         """Read what was summed up since the last time, after ``step`` optimizer steps; waits for the device."""
         self.step.guard.settle()
@@ -128,18 +132,16 @@ class Module(LightningModule):
         self._begin_pass("val")
 
     def validation_step(self, batch: Held, batch_idx: int) -> None:
-        if self.session.leaving():  # a validation may be long; the next process does all of it
-            self.swap.close()
-            self.session.save()
+        if self.session.leave_validation(self.swap.close):  # it may be long; the next process does all of it
+            self.running = None
             raise StopIteration
+        assert self.running is not None
         with self.format.outside(self.place.device):
             self.running.add(batch)
 
     def on_validation_epoch_end(self) -> None:
         """Measured values reach Lightning's callbacks here, before any ``on_validation_end``."""
-        values = self._end_pass("val")
-        if not self.session.leaving():
-            self.session.record(self.session.position.step, values)
+        self.session.record(self.session.position.step, self._end_pass("val"))
 
     def on_test_epoch_start(self) -> None:
         self._begin_pass("test")
@@ -163,6 +165,8 @@ class Module(LightningModule):
 
     def _end_pass(self, name: str) -> dict[str, float]:
         self.swap.close()
+        if self.running is None:  # abandoned
+            return {}
         return self.running.values(name, max(self.session.position.step - 1, 0))
 
     def state(self) -> dict[str, Any]:

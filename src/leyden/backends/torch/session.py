@@ -30,8 +30,7 @@ class Session:
         self.recorded: dict[str, int] = {}  # after how many steps each was measured
         self.reason = ""  # why a callback wants the fit to end
         self.read_rates: Callable[[], Mapping[str, float]] = dict[str, float]
-        self.leaving: Callable[[], bool] = lambda: False  # whether a signal asks to leave even out of a validation
-        self.save: Callable[[], None] = lambda: None
+        self.leave_validation: Callable[[Callable[[], None]], bool] = lambda before: False
         self.mirror: Callable[[Mapping[str, float]], None] = lambda values: (
             None
         )  # into Lightning's callback_metrics

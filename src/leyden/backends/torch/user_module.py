@@ -56,7 +56,16 @@ class UserDriver:
     def window(self, loop: Any, window: Any, index: int) -> Any:
         """One batch, as Lightning's own loop trains on it."""
         self.place.seed(fold_in(self.seed, "step", self.session.step, self.place.rank))
-        return private.automatic_step(loop, private.to_device(loop.trainer, window), index)
+        output = private.automatic_step(loop, private.to_device(loop.trainer, window), index)
+        if self.module.automatic_optimization:
+            private.step_schedulers(loop, "step", plateau=False)
+        return output
+
+    def end_epoch(self, loop: Any) -> None:
+        """The module's schedulers that move by epochs, after the epoch's last validation."""
+        if self.module.automatic_optimization:
+            private.step_schedulers(loop, "epoch", plateau=False)
+            private.step_schedulers(loop, "epoch", plateau=True)
 
     def flush(self, step: int) -> None:
         """The module's ``self.log`` goes through Lightning's loggers."""
