@@ -24,8 +24,8 @@ __all__ = ["build", "check", "load", "read_scalars", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
+    import importlib
 
     if name not in _NAMES:
         raise AttributeError(f"module 'leyden' has no attribute '{name}'")
-    return getattr(import_module(f"leyden.{_NAMES[name]}"), name)
+    return getattr(importlib.import_module(f"leyden.{_NAMES[name]}"), name)
