@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .main.build import build as build
     from .main.check import check as check
+    from .main.train import train as train
     from .runs.scalars import read_scalars as read_scalars
     from .spec import load as load
-    from .main.train import train as train
 
 #: public name -> module; looked up on first use, so that `leyden --help` imports nothing of them
 _NAMES = {
