@@ -25,6 +25,14 @@ OWN_NAMES = {("loss",), ("metrics",)}
 
 EDITS = ("delete", "insert", "swap", "replace")
 
+#: nodes that nobody would write on purpose
+ODD: tuple[Any, ...] = (
+    None, [], {}, [[]], "", " ", "\n", {"type": None}, {"type": []}, {"@type": 3}, {"type": "x:y"}, {"": 1},
+    10**30, float("inf"), float("nan"), "9" * 5000, "${}", "${data}", "${data.train}", "$${x}", {"${a}": 1},
+    [1, "a", None, {}], {"a": {"b": {"c": 1}}}, {"type": "mlp", "type ": 1}, {"<<": 1},
+    {"type": "cnn", "channels": {"type": "mlp"}},
+)  # fmt: skip
+
 #: settings that cannot go together, and the key that is told
 COMBINATIONS: dict[str, tuple[dict[str, Any], str]] = {
     "no end": ({"trainer": {"log_every_n_steps": 5}}, "trainer"),
@@ -272,6 +280,16 @@ def _noise(name: str, text: str, rng: random.Random) -> Iterator[Mutation]:
         yield Mutation(file=name, kind="noise", text=changed, line=0, what=f"{new!r} at {at}")
 
 
+def _odd(name: str, text: str, rng: random.Random) -> Iterator[Mutation]:
+    """Nodes of any shape anywhere; nothing is asked but an answer."""
+    for _ in range(25):
+        document = read_yaml(text, "run.yaml")
+        path = rng.choice([p for p in document.spots if p])
+        document.get(path[:-1])[path[-1]] = odd = rng.choice(ODD)
+        what = f"{dotted(path)}: {odd!r}"
+        yield Mutation(file=name, kind="noise", text=written(document.tree), line=0, what=what)
+
+
 def _files(name: str, text: str, rng: random.Random) -> Iterator[Mutation]:
     """A file to extend that is not there. Only files can extend, so the test writes them."""
     yield Mutation(
@@ -279,4 +297,4 @@ def _files(name: str, text: str, rng: random.Random) -> Iterator[Mutation]:
     )
 
 
-OTHERS = (_wrong_types, _impossible, _missing, _syntax, _noise, _files)
+OTHERS = (_wrong_types, _impossible, _missing, _syntax, _noise, _odd, _files)

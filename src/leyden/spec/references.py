@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel
@@ -62,7 +63,7 @@ class _Resolver:
                 found = self.document.get((*target, *below))
                 if isinstance(found, str) and "${" in found:
                     self.text((*target, *below), (*trail, path))
-            return self.document.get(target)
+            return deepcopy(self.document.get(target))
         known, default = _default(target)
         if not known:
             here = [dotted(p) for p in self.document.spots if p]

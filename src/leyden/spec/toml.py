@@ -29,6 +29,8 @@ def read_toml(text: str, name: str) -> Document:
         found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         place = Place(name, int(found[1]), int(found[2])) if found else Place(name, text.count("\n") + 1, 1)
         raise refused(place, f"this is no TOML: {str(error).partition(' (at')[0]}") from None
+    except (ValueError, RecursionError) as error:
+        raise refused(Place(name, 1, 1), f"this cannot be read: {error}") from None
     start = Place(name, 1, 1)
     document = Document(name, _plain(tree), {(): Spot(start, start)})
     written = _places(text, name)

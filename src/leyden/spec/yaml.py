@@ -13,7 +13,8 @@ from .nodes import Node, compose
 #: more nodes than any run file has; aliases of aliases can make billions out of one screen
 LIMIT = 200_000
 
-INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+#: longer ones stay texts, as nobody means them and Python refuses them
+INTEGER = re.compile(r"[-+]?[0-9]{1,400}|0o[0-7]{1,400}|0x[0-9a-fA-F]{1,400}")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 SPECIAL = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
@@ -46,8 +47,8 @@ def read_json(text: str, name: str) -> Document:
         json.loads(text)
     except json.JSONDecodeError as error:
         raise refused(Place(name, error.lineno, error.colno), f"this is no JSON: {error.msg}") from None
-    except RecursionError:
-        raise refused(Place(name, 1, 1), "this is nested too deeply") from None
+    except (ValueError, RecursionError) as error:
+        raise refused(Place(name, 1, 1), f"this cannot be read: {error}") from None
     # Tabs may indent JSON but not YAML; inside of JSON's texts they cannot occur.
     return _Reader(text.replace("\t", " "), name, json_texts=True).read()
 
