@@ -346,3 +346,79 @@ def test_a_soma_spikes_above_its_threshold_and_learns_through_spikes() -> None:
     assert torch.equal(simulated.final["layer_1"], (simulated.final["layer_1.membrane"] > 0.05).double())
     simulated.output.sum().backward()
     assert net.layer(1).threshold.grad.abs().sum() > 0
+
+
+def test_a_model_file_needs_no_other_file(tmp_path) -> None:
+    import numpy as np
+
+    np.savez(tmp_path / "mask.npz", mask=np.eye(3))
+    np.save(tmp_path / "weights.npy", np.full((3, 3), 0.5))
+    np.save(tmp_path / "signs.npy", np.array([1, 1, 0]))
+    described = tree("Linear", "Linear")
+    described["layers"][1]["params"]["polarity_file"] = str(tmp_path / "signs.npy")
+    described["connections"][1]["params"] = {
+        "structure": {"type": "custom", "params": {"mask_file": str(tmp_path / "mask.npz")}},
+        "init": {"name": "custom", "params": {"weights_file": str(tmp_path / "weights.npy")}},
+    }
+    net = soen.build(described)
+    assert torch.equal(net.connections["J_1_to_2"].detach(), 0.5 * torch.eye(3))
+    for suffix in (".soen", ".json"):
+        soen.save(net, tmp_path / f"m{suffix}")
+    for name in ("mask.npz", "weights.npy", "signs.npy"):
+        (tmp_path / name).unlink()
+    for suffix in (".soen", ".json"):
+        again = soen.build(tmp_path / f"m{suffix}")
+        torch.testing.assert_close(again(some_input()), net(some_input()))
+        assert again.signs["J_1_to_2"].tolist() == [1, 1, 0]
+    with pytest.raises(soen.CircuitError, match="mask"):
+        soen.build(described)
+
+
+def test_the_hash_of_a_model_file_depends_on_its_numbers_alone(tmp_path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        soen.save(soen.build(tree("SingleDendrite"), seed=seed), tmp_path / f"{name}.soen")
+    a, b, c = (soen.load(tmp_path / f"{name}.soen").metadata["model_hash"] for name in "abc")
+    assert a == b != c
+
+
+def test_noise_can_be_changed_between_forwards() -> None:
+    net, x = network("SingleDendrite"), some_input()
+    quiet = net(x)
+    net.set_noise(1, "s", 0.1)
+    assert not torch.equal(net(x), quiet)
+    net.set_noise(1, "s", 0.0)
+    net.set_perturbation("J_0_to_1", "j", std=0.1)
+    assert not torch.equal(net(x), quiet)
+    net.set_perturbation("J_0_to_1", "j")
+    assert torch.equal(net(x), quiet)
+    for where, key in ((1, "sigma"), (7, "s"), ("J_0_to_9", "j"), ("J_0_to_1", "s")):
+        with pytest.raises(ValueError):
+            net.set_noise(where, key, 0.1)
+    scanned = network({"layer_type": "SingleDendrite", "params": {"solver": "PS"}})
+    with pytest.raises(soen.CircuitError, match="without noise"):
+        scanned.set_noise(1, "s", 0.1)
+
+
+def test_flux_and_g_are_recorded_for_every_layer_that_has_them() -> None:
+    kinds = ("MultiplierNOCC", "Readout", "MultiplierWICC", "Softmax")
+    for method in METHODS:
+        net = network(*kinds, track_phi=True, track_g=True, network_evaluation_method=method)
+        simulated = net.simulate(some_input())
+        assert set(simulated.phi) == {1, 2, 3, 4} and set(simulated.g) == {1, 2, 3}
+        assert all(g.any() for g in simulated.g.values())
+
+
+def test_fan_out_divides_the_inductance_only_where_it_is_asked_for() -> None:
+    described = tree("SingleDendrite", "Linear")
+    one = soen.convert(5e-10, "L", "gamma_plus")
+    for gamma_plus, expected in ((None, one), ({"distribution": "fan_out"}, one / 3)):
+        if gamma_plus:
+            described["layers"][1]["params"]["gamma_plus"] = gamma_plus
+        found = soen.build(described).layer(1).values()["gamma_plus"]
+        torch.testing.assert_close(found.detach(), torch.full((3,), expected))
+
+
+def test_a_network_is_exported_as_it_runs() -> None:
+    net = soen.build(tree("SingleDendrite", connections=LOOP), seed=0)
+    x = some_input().float()
+    torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))

@@ -22,46 +22,39 @@ def inconsistencies(
     compat: frozenset[str],
 ) -> list[str]:
     """Every contradiction between parts that are each right by themselves."""
-    if not layers:
-        return ["there must be at least one layer"]
-    ids = [layer.layer_id for layer in layers]
-    found = [
-        f"layer_id must be unique, but {i} occurs {ids.count(i)} times"
-        for i in sorted(set(ids))
-        if ids.count(i) > 1
-    ]
-    if found:
-        return found
+    broken = [*_numbering(layers, connections)]
+    if broken:
+        return broken  # the rest could not be told
     known = {layer.layer_id: layer for layer in layers}
-    for connection in connections:
-        missing = [i for i in (connection.from_layer, connection.to_layer) if i not in known]
-        if missing:
-            found.append(
-                f"{connection.key} needs layer {missing[0]}, which does not exist; layers: {sorted(ids)}"
-            )
-    if found:
-        return found
-    keys = [c.key for c in connections]
-    found += [
-        f"{key} must be one connection, but there are {keys.count(key)}"
-        for key in sorted(set(keys))
-        if keys.count(key) > 1
-    ]
+    found: list[str] = []
     for connection in connections:
         source, target = known[connection.from_layer], known[connection.to_layer]
         found += _of_connection(connection, source, target, simulation)
         if "unused_connections" not in compat:
-            found += _without_effect(connection, target, simulation, first=target.layer_id == min(ids))
+            found += _without_effect(connection, target, simulation, first=target.layer_id == min(known))
     for layer in layers:
         found += _of_layer(layer, [c for c in connections if c.internal and c.from_layer == layer.layer_id])
     if simulation.early_stopping_forward_pass and not simulation.stepwise:
         found.append(f"early_stopping_forward_pass needs a stepwise evaluation; {REPAIR}")
+    keys = [c.key for c in connections]
     for key in (quantization.connections or []) if quantization else []:
         if key not in keys:
-            found.append(
-                f"quantization.connections must name connections, but got {key!r}; known: {', '.join(keys)}"
-            )
+            found.append(f"quantization.connections has {key!r}, which is none of {', '.join(keys)}")
     return found
+
+
+def _numbering(layers: Sequence[Layer], connections: Sequence[Connection]) -> Iterator[str]:
+    """Layers and connections that cannot be told apart, or do not exist."""
+    ids, keys = [layer.layer_id for layer in layers], [c.key for c in connections]
+    if not layers:
+        yield "there must be at least one layer"
+    for number in sorted({i for i in ids if ids.count(i) > 1}):
+        yield f"layer_id must be unique, but {number} occurs {ids.count(number)} times"
+    for connection in connections:
+        for number in {connection.from_layer, connection.to_layer} - {*ids}:
+            yield f"{connection.key} needs layer {number}, which does not exist; layers: {sorted(ids)}"
+    for key in sorted({k for k in keys if keys.count(k) > 1}):
+        yield f"{key} must be one connection, but there are {keys.count(key)}"
 
 
 def _of_connection(
@@ -109,9 +102,9 @@ def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[str]:
     params, place = layer.params, f"layer {layer.layer_id}"
     if params.polarity is not None and len(params.polarity) != params.dim:
         yield f"{place}: polarity must have {params.dim} signs, but got {len(params.polarity)}"
-    allowed = {"phi", "g", "s", *params.rules()}
-    for key in sorted({*layer.noise.levels(), *layer.perturb.levels()} - allowed):
-        yield f"{place}: {layer.layer_type} has no {key} to disturb; known: {', '.join(sorted(allowed))}"
+    allowed = params.disturbable()
+    for key in sorted({*layer.noise.levels(), *layer.perturb.levels()} - {*allowed}):
+        yield f"{place}: {layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
     if layer.noise.relative and layer.perturb.levels():
         yield f"{place}: relative noise cannot be combined with a perturbation; choose one"
     if isinstance(params, SingleDendrite) and params.solver != "FE":

@@ -10,6 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from .circuit import Circuit
+from .connections import Connection
+from .layers import Layer
 from .problems import CircuitError
 from .saved import Arrays, Saved
 
@@ -92,37 +94,17 @@ def write_exported(path: Path, saved: Saved, version: str) -> None:
         version: Of the program whose numbers they are.
     """
     circuit, connections = saved.circuit, saved.circuit.connections
-    layers: dict[str, Any] = {}
-    for place, layer in enumerate(circuit.ordered):
-        prefix = f"layers.{place}."
-        named = {n.removeprefix(prefix): a for n, a in saved.state.items() if n.startswith(prefix)}
-        params = {"dim": layer.params.dim} | layer.params.model_dump(exclude_defaults=True)
-        layers[f"layer_{layer.layer_id}"] = {
-            "config": {
-                "type": layer.layer_type,
-                "params_config": params,
-                "model_id": layer.model_id,
-                "description": layer.description,
-            },
-            "noise": layer.noise.model_dump(),
-            "perturb": layer.perturb.model_dump(),
-            "parameters": {
-                n: a.tolist() for n, a in named.items() if n != "_dt" and not n.endswith("g_table")
-            },
-            "buffers": {n: a.tolist() for n, a in named.items() if n == "_dt"},
-        }
+    weights = {c.key: saved.state[f"connections.{c.key}"] for c in connections}
     tree = {
         "version": "1.0",
         "metadata": {**saved.metadata, "format": FORMAT, "torch_version": version},
         "simulation": circuit.simulation.original(),
-        "layers": layers,
+        "layers": {f"layer_{la.layer_id}": _numbered(la, i, saved) for i, la in enumerate(circuit.ordered)},
         "connections": {
             "config": {c.key: _written(c) for c in connections},
-            "matrices": {c.key: saved.state[f"connections.{c.key}"].tolist() for c in connections},
+            "matrices": {key: weight.tolist() for key, weight in weights.items()},
             "masks": {c.key: saved.masks[c.key].tolist() for c in connections},
-            "global_matrix": _joined(
-                saved, {c.key: saved.state[f"connections.{c.key}"] for c in connections}
-            ).tolist(),
+            "global_matrix": _joined(saved, weights).tolist(),
             "global_mask": _joined(saved, saved.masks).tolist(),
         },
         "leyden": circuit.own(),
@@ -130,7 +112,25 @@ def write_exported(path: Path, saved: Saved, version: str) -> None:
     path.write_text(json.dumps(tree, indent=1), encoding="utf-8")
 
 
-def _written(connection: Any) -> dict[str, Any]:
+def _numbered(layer: Layer, place: int, saved: Saved) -> dict[str, Any]:
+    """One layer with its numbers; ``place`` counts layers in the order of their numbers."""
+    prefix = f"layers.{place}."
+    named = {n.removeprefix(prefix): a for n, a in saved.state.items() if n.startswith(prefix)}
+    return {
+        "config": {
+            "type": layer.layer_type,
+            "params_config": {"dim": layer.params.dim} | layer.params.model_dump(exclude_defaults=True),
+            "model_id": layer.model_id,
+            "description": layer.description,
+        },
+        "noise": layer.noise.model_dump(),
+        "perturb": layer.perturb.model_dump(),
+        "parameters": {n: a.tolist() for n, a in named.items() if n != "_dt" and not n.endswith("g_table")},
+        "buffers": {n: a.tolist() for n, a in named.items() if n == "_dt"},
+    }
+
+
+def _written(connection: Connection) -> dict[str, Any]:
     return {
         "from": connection.from_layer,
         "to": connection.to_layer,

@@ -74,6 +74,11 @@ class LayerParams(Polarity):
         own = ["connectivity.weight"] if cls.internal else []
         return names + list(cls.weights) + own
 
+    @classmethod
+    def disturbable(cls) -> list[str]:
+        """What noise and perturbation can act on."""
+        return ["phi", "g", "s", *cls.rules()]
+
     def parameter(self, name: str) -> Parameter:
         """The parameter under its name, a value for certain: the kind's default where none was given."""
         given: Parameter = getattr(self, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch import Generator, Tensor
 
 from ..circuit import Circuit
 from ..connections import Connection
+from ..layers import LayerParams
 from .masks import mask
 from .weights import polarised, weights
 
@@ -45,13 +47,18 @@ def _drawn(circuit: Circuit, connection: Connection, generator: Generator, seed:
         own=params.allow_self_connections,
     )
     weight = weights(params.init.initialiser, connected, generator, circuit.fan_outs(connection.key))
-    signs = torch.from_numpy(source.signs(source.dim, seed)) if source.polarised else None
-    if signs is not None:
-        weight = polarised(weight, signs, source.polarity_enforcement_method)
-    return Drawn(weight=weight, mask=connected.bool(), signs=signs)
+    sign = signs(source, seed)
+    if sign is not None:
+        weight = polarised(weight, sign, source.polarity_enforcement_method)
+    return Drawn(weight=weight, mask=connected.bool(), signs=sign)
 
 
-def fan_outs(circuit: Circuit, drawn: dict[str, Drawn], layer_id: int) -> Tensor:
+def signs(source: LayerParams, seed: int) -> Tensor | None:
+    """1, -1 or 0 for each node of a source layer, None without a polarity."""
+    return torch.from_numpy(source.signs(source.dim, seed)) if source.polarised else None
+
+
+def fan_outs(circuit: Circuit, drawn: Mapping[str, Drawn], layer_id: int) -> Tensor:
     """Connections that leave each node of a layer, self connections too, at least 1; float32 (nodes,)."""
     leaving = [drawn[c.key].mask.sum(0) for c in circuit.connections if c.from_layer == layer_id]
     total = torch.stack(leaving).sum(0) if leaving else torch.zeros(circuit.layer(layer_id).params.dim)

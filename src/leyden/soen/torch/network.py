@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from ..circuit import Circuit
 from ..connections import Connection
+from ..frozen import one_of
 from ..problems import CircuitError
 from ..rate_table import RateTable, shipped
 from ..sources import SOURCES
@@ -39,18 +42,26 @@ class Network(nn.Module):
         circuit: The description.
         seed: Decides all first values; the description's own seed where absent, else 0.
         table: The rate table; the shipped one where absent.
+        drawn: Masks and first weights by key of the connection, where they need not be drawn.
     """
 
     dt: Tensor
     rate_table: Tensor  # (rows, columns), there where a source function uses it
     rate_range: Tensor  # smallest and largest current
 
-    def __init__(self, circuit: Circuit, *, seed: int | None = None, table: RateTable | None = None) -> None:
+    def __init__(
+        self,
+        circuit: Circuit,
+        *,
+        seed: int | None = None,
+        table: RateTable | None = None,
+        drawn: Mapping[str, Drawn] | None = None,
+    ) -> None:
         super().__init__()
         self.circuit = circuit
         chosen = next(s for s in (seed, circuit.seed, 0) if s is not None)
         generator = Generator().manual_seed(chosen)
-        drawn = draw(circuit, generator, chosen)
+        drawn = draw(circuit, generator, chosen) if drawn is None else drawn
         self.layers = nn.ModuleList(self._layers(drawn, generator))
         self._connect(drawn)
         for layer in self._kinds():
@@ -65,7 +76,7 @@ class Network(nn.Module):
         names.install(self)
         self.project()
 
-    def _layers(self, drawn: dict[str, Drawn], generator: Generator) -> list[Layer]:
+    def _layers(self, drawn: Mapping[str, Drawn], generator: Generator) -> list[Layer]:
         return [
             make(
                 Birth(
@@ -79,7 +90,7 @@ class Network(nn.Module):
             for spec in self.circuit.ordered
         ]
 
-    def _connect(self, drawn: dict[str, Drawn]) -> None:
+    def _connect(self, drawn: Mapping[str, Drawn]) -> None:
         weights: dict[str, nn.Parameter] = {}
         self.levels: dict[str, Levels] = {}
         for c in self.circuit.connections:
@@ -157,6 +168,34 @@ class Network(nn.Module):
             warn_outside(self, outcome.histories)
             warn_unstable(self)
         return self._reported(outcome)
+
+    def set_noise(self, where: int | str, key: str, std: float, *, relative: bool = False) -> None:
+        """Change the noise on ``key`` of a layer (by number) or a connection (by name).
+
+        Raises:
+            CircuitError: There is no such layer, connection or key, or the solver integrates without noise.
+        """
+        self._relevel(where, key, self._levels_of(where).with_noise(key, std, relative))
+
+    def set_perturbation(self, where: int | str, key: str, *, mean: float = 0.0, std: float = 0.0) -> None:
+        """Change the offset on ``key`` of a layer or a connection; see ``set_noise``."""
+        self._relevel(where, key, self._levels_of(where).with_perturbation(key, mean, std))
+
+    def _levels_of(self, where: int | str) -> Levels:
+        if isinstance(where, int):
+            return self.layer(where).levels
+        return one_of(where, self.levels, "the connection")
+
+    def _relevel(self, where: int | str, key: str, levels: Levels) -> None:
+        if isinstance(where, str):
+            one_of(key, {"j": None}, "what is disturbed of a connection")
+            self.levels[where] = levels
+            return
+        layer = self.layer(where)
+        one_of(key, dict.fromkeys(layer.params.disturbable()), f"what is disturbed of layer {where}")
+        if layer.params.solver != "FE" and levels.keys - {"phi"}:
+            raise CircuitError([f"layer {where}: {layer.params.solver} integrates without noise on {key}"])
+        layer.levels = levels
 
     def project(self) -> None:
         """Bring every parameter into its box and every missing weight back to zero, without a gradient."""

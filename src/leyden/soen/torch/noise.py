@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Generator, Tensor
@@ -22,6 +22,16 @@ class Levels:
     noise: Mapping[str, float] = field(default_factory=dict[str, float])
     relative: bool = False
     perturb: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+
+    def with_noise(self, key: str, std: float, relative: bool = False) -> Levels:
+        """The same levels with another standard deviation of the noise on ``key``; 0 removes it."""
+        noise = {k: v for k, v in (dict(self.noise) | {key: std}).items() if v}
+        return replace(self, noise=noise, relative=relative)
+
+    def with_perturbation(self, key: str, mean: float, std: float) -> Levels:
+        """The same levels with another offset on ``key``; zeros remove it."""
+        perturb = {k: v for k, v in (dict(self.perturb) | {key: (mean, std)}).items() if any(v)}
+        return replace(self, perturb=perturb)
 
     @property
     def keys(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ import torch
 from ..problems import CircuitError
 from ..rate_table import RateTable
 from ..saved import Saved
+from .draws import Drawn, signs
 from .network import Network
 
 
@@ -23,9 +24,10 @@ def restored(saved: Saved, *, seed: int | None, table: RateTable | None, exact: 
     Raises:
         CircuitError: The numbers do not fit the circuit.
     """
-    network = Network(saved.circuit, seed=seed, table=table or saved.table)
+    table = table or saved.table
     if not saved.state or not exact:
-        return network
+        return Network(saved.circuit, seed=seed, table=table)
+    network = Network(saved.circuit, seed=seed, table=table, drawn=_held(saved))
     state = {n: torch.from_numpy(np.array(a)) for n, a in saved.state.items() if not n.endswith("g_table")}
     state |= {f"masks.{key}": torch.from_numpy(np.array(mask) > 0) for key, mask in saved.masks.items()}
     if any(a.dtype == torch.float64 for a in state.values()):
@@ -36,3 +38,23 @@ def restored(saved: Saved, *, seed: int | None, table: RateTable | None, exact: 
         raise CircuitError([f"the numbers do not fit the circuit: {error}"], "the model file") from None
     network.project()
     return network
+
+
+def _held(saved: Saved) -> dict[str, Drawn]:
+    """Masks and weights of a model file; files that its description names need not be there any more."""
+    held: dict[str, Drawn] = {}
+    for c in saved.circuit.connections:
+        source, target = saved.circuit.layer(c.from_layer).params, saved.circuit.layer(c.to_layer).params
+        old = saved.state.get(f"connections.internal_{c.to_layer}") if c.internal else None
+        weight = saved.state.get(f"connections.{c.key}", old)
+        if weight is None or weight.shape != (target.dim, source.dim):
+            shape = "nothing" if weight is None else weight.shape
+            problem = f"connections.{c.key} must have shape {(target.dim, source.dim)}, but got {shape}"
+            raise CircuitError([problem], "the model file")
+        mask = saved.masks.get(c.key, np.ones(weight.shape))
+        held[c.key] = Drawn(
+            weight=torch.from_numpy(np.array(weight)),
+            mask=torch.from_numpy(np.array(mask) > 0),
+            signs=signs(source, 0),
+        )
+    return held

@@ -12,12 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..circuit import Circuit
 from ..json_file import write_exported
+from ..layers import Layer
 from ..problems import CircuitError
 from ..saved import Saved
 from ..soen_file import OURS
 from .kinds.gated import LeakyGRU
-from .layer import Connectivity, Layer
+from .layer import Connectivity
+from .layer import Layer as Running
 from .network import Network
 
 #: names of ours that files of the original do not have
@@ -46,11 +49,11 @@ def _held(network: Network) -> Saved:
         n: t.detach().cpu().numpy() for n, t in network.state_dict().items() if not n.startswith(NOT_THEIRS)
     }
     masks = {key: network.masks[key].float().cpu().numpy() for key in network.masks}
-    return Saved(circuit=network.circuit, state=state, masks=masks, metadata={"exported_at": _time()})
+    return Saved(circuit=_spelt_out(network), state=state, masks=masks, metadata={"exported_at": _time()})
 
 
 def _content(network: Network) -> dict[str, Any]:
-    circuit, k = network.circuit, network.circuit.simulation
+    circuit, k = _spelt_out(network), network.circuit.simulation
     state = _their_state(network)
     return {
         "state_dict": state,
@@ -74,7 +77,22 @@ def _content(network: Network) -> dict[str, Any]:
     }
 
 
-def _layer(layer: Any) -> dict[str, Any]:
+def _spelt_out(network: Network) -> Circuit:
+    """The circuit with signs that were drawn or read from a file as lists: that file may be gone one day."""
+    layers = list(network.circuit.layers)
+    for place, layer in enumerate(layers):
+        outgoing = [c.key for c in network.circuit.connections if c.from_layer == layer.layer_id]
+        if layer.params.polarised and outgoing:
+            signs = {
+                "polarity": network.signs[outgoing[0]].tolist(),
+                "polarity_file": None,
+                "polarity_init": None,
+            }
+            layers[place] = layer.model_copy(update={"params": layer.params.model_copy(update=signs)})
+    return network.circuit.model_copy(update={"layers": tuple(layers)})
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
     params = {"dim": layer.params.dim} | layer.params.model_dump(mode="json", exclude_defaults=True)
     return layer.model_dump(mode="json") | {"params": params}
 
@@ -88,7 +106,7 @@ def _their_state(network: Network) -> dict[str, Tensor]:
     state = {n: t.detach().cpu() for n, t in network.state_dict().items() if not n.startswith(NOT_THEIRS)}
     table = network.rate_table.cpu()[None, None] if network.uses_table else None
     for i, layer in enumerate(network.layers):
-        assert isinstance(layer, Layer)
+        assert isinstance(layer, Running)
         loop = getattr(layer, "connectivity", None)
         if isinstance(loop, Connectivity):
             state[f"layers.{i}.internal_connectivity.weight"] = loop.weight.detach().cpu()
