@@ -353,6 +353,18 @@ def test_scikit_learn_digits_are_the_real_ones_in_three_layouts() -> None:
     np.testing.assert_array_equal(source.labels(), bunch.target)
 
 
+@pytest.mark.parametrize("name", ["digits", "iris", "wine", "breast_cancer", "diabetes"])
+def test_scikit_learn_sets_equal_what_its_own_loaders_give(name: str) -> None:
+    import sklearn.datasets
+
+    bunch = getattr(sklearn.datasets, f"load_{name}")()
+    source = Sklearn(name=name)  # type: ignore[arg-type]
+    batch = source.gather(np.arange(len(source)))
+    np.testing.assert_allclose(batch["input"], bunch.data / (16 if name == "digits" else 1), rtol=1e-6)
+    np.testing.assert_array_equal(batch["target"], bunch.target)
+    assert source.info().classes == tuple(str(label) for label in getattr(bunch, "target_names", ()))
+
+
 def test_toy_sets_differ_by_draw_and_share_the_problem() -> None:
     one, same, other = ToyDataset(), ToyDataset(), ToyDataset(draw=1)
     assert one.fingerprint() == same.fingerprint() != other.fingerprint()

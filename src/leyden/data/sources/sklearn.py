@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import importlib.util
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -43,29 +45,38 @@ class Sklearn(HeldSource):
         self.layout = layout
 
     def load(self) -> Held:
-        import sklearn.datasets
-
-        loaders: dict[str, Any] = {
-            "digits": sklearn.datasets.load_digits,
-            "iris": sklearn.datasets.load_iris,
-            "wine": sklearn.datasets.load_wine,
-            "breast_cancer": sklearn.datasets.load_breast_cancer,
-            "diabetes": sklearn.datasets.load_diabetes,
-        }
-        bunch = loaders[self.name]()
-        inputs = np.asarray(bunch.data, np.float32)
+        inputs, targets, classes = _read(self.name)
         if self.name == "digits":
             shape = {"flat": (64,), "image": (1, 8, 8), "sequence": (8, 8)}[self.layout]
             inputs = inputs.reshape(-1, *shape) / 16
-        number = self.name == "diabetes"
-        targets = np.asarray(bunch.target, np.float32 if number else np.int64)
+        targets = targets.astype(np.int64 if classes else np.float32)
         columns = {
-            "input": Column(array=inputs, dtype=inputs.dtype),
+            "input": Column(array=inputs.astype(np.float32), dtype=np.dtype(np.float32)),
             "target": Column(array=targets, dtype=targets.dtype),
         }
-        return Held(
-            columns=columns, classes=() if number else tuple(str(name) for name in bunch.target_names)
-        )
+        return Held(columns=columns, classes=classes)
 
     def place(self, name: str, row: int) -> str:
         return f"sklearn {self.name}: {name}[{row}]"
+
+
+def _read(name: str) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Inputs (samples, features), targets (samples,) and class names, from the package's own files.
+
+    Importing the package costs more than importing torch, and a check must not take that long.
+    """
+    package = importlib.util.find_spec("sklearn")
+    assert package is not None and package.origin is not None
+    folder = Path(package.origin).parent / "datasets" / "data"
+    if name == "digits":
+        table = np.loadtxt(folder / "digits.csv.gz", delimiter=",")
+        return table[:, :-1], table[:, -1], tuple(str(digit) for digit in range(10))
+    if name == "diabetes":
+        raw = np.loadtxt(folder / "diabetes_data_raw.csv.gz")
+        scaled = (raw - raw.mean(0)) / raw.std(0) / len(raw) ** 0.5  # each column's squares add up to 1
+        return scaled, np.loadtxt(folder / "diabetes_target.csv.gz"), ()
+    file = folder / {"iris": "iris.csv", "wine": "wine_data.csv", "breast_cancer": "breast_cancer.csv"}[name]
+    table = np.loadtxt(file, delimiter=",", skiprows=1)
+    with file.open() as lines:
+        classes = tuple(lines.readline().strip().split(",")[2:])
+    return table[:, :-1], table[:, -1], classes
