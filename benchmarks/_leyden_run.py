@@ -19,6 +19,7 @@ from leyden.losses.cross_entropy import CrossEntropy
 from leyden.losses.objective import Objective
 from leyden.metrics.accuracy import Accuracy
 from leyden.schedules.schedule import Horizon
+from leyden.spec.durations import Duration
 from leyden.spec.sections import Checkpoint
 from leyden.spec.trainer import Trainer
 from leyden.tasks.classification import Classification
@@ -53,7 +54,7 @@ class Settings:
 
     def __init__(self, trainer: Trainer, batch_size: int) -> None:
         self.trainer = trainer
-        self.checkpoint = Checkpoint()
+        self.checkpoint = Checkpoint(every=Duration(100, "%"))  # saving is not the loop's
         self.ema = None
         self.data = Data(batch_size)
 
@@ -92,7 +93,10 @@ def parts_of(
     plan = Plan(samples=len(source), batch_size=batch_size, max_epochs=epochs, steps_per_call=steps_per_call)
     horizon = Horizon(steps=plan.total_steps, steps_per_epoch=plan.steps_per_epoch)
     settings: Any = Settings(
-        Trainer(max_epochs=epochs, accelerator="cpu", steps_per_call=steps_per_call), batch_size
+        Trainer(
+            max_epochs=epochs, accelerator="cpu", steps_per_call=steps_per_call, enable_progress_bar=False
+        ),
+        batch_size,
     )
     return Parts(
         run=settings,

@@ -2,22 +2,25 @@
 
 .venv/bin/python benchmarks/overhead.py
 
-Every rival trains the same perceptron with AdamW on the same in-memory data, batch 32, one thread. The *step* that Leyden is
-compared with is written by hand: gather a batch, forward, backward, update, and what Leyden does in every step besides:
-loss and accuracy added up on the device, read every 50 steps, and gradients looked at for NaN. Lightning's Trainer is
-compared with the bare loop, as it does none of that by itself.
+Every rival trains the same perceptron with AdamW on the same in-memory data, batch 32, one thread. The *step*
+that Leyden is compared with is written by hand: gather a batch, forward, backward, update, and what Leyden
+does in every step besides: loss and accuracy added up on the device, read every 50 steps, and gradients
+looked at for NaN. Lightning's Trainer is compared with the bare loop, as it does none of that by itself.
 
-Rivals take turns within one process; the least of all rounds counts. CPU time instead of wall time, because other
-programs on the machine would otherwise be measured too.
+Rivals take turns within one process; the least of all rounds counts. CPU time instead of wall time, because
+other programs on the machine would otherwise be measured too.
 """
 
 from __future__ import annotations
 
+import io
+import logging
 import math
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,13 +30,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import lightning.pytorch as pl
 import numpy as np
 import torch
-from interleave import Goal, finish, table
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-STEPS, BATCH, EPOCHS, ROUNDS = 400, 32, 3, 5  # steps of one epoch; the first epoch warms up
+from interleave import Goal, finish, table
+
+STEPS, BATCH, EPOCHS, ROUNDS = 160, 32, 3, 8  # steps of one epoch; the first epoch warms up
 CLASSES = 10
-SIZES = {"16-32-10": (16, 32), "64-256-256-10": (64, 256, 256), "256-1024-1024-10": (256, 1024, 1024)}
+SIZES = {"16-32-10": (16, 32), "64-256-256-10": (64, 256, 256), "128-512-512-10": (128, 512, 512)}
 
 
 class Problem:
@@ -169,14 +173,14 @@ def lightning(problem: Problem, folder: Path, *, log: bool, **options: Any) -> f
     trainer = pl.Trainer(
         max_epochs=EPOCHS, accelerator="cpu", devices=1, default_root_dir=folder, callbacks=[watch], **options
     )
-    trainer.fit(Plain(problem, log), Loader(problem))
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        trainer.fit(Plain(problem, log), Loader(problem))
     return watch.micros
 
 
 def ours(problem: Problem, folder: Path, steps_per_call: int) -> float:
     """Leyden, with loss, accuracy, guard and a CSV tracker."""
     from _leyden_run import parts_of
-
     from leyden.backends.torch.fit import fit
     from leyden.runs.folder import RunFolder
 
@@ -206,6 +210,7 @@ def main() -> None:
     """Measure and print."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     goals: list[Goal] = []
     for size, widths in SIZES.items():
         problem = Problem(widths)

@@ -19,8 +19,8 @@ class Best:
 class Outcome:
     """What a backend hands back after one repeat.
 
-    ``finished``: the plan was carried out. ``stopped``: a callback ended the run early, in good order. ``interrupted``:
-    a signal did; the state is saved and the same command goes on.
+    ``finished``: the plan was carried out. ``stopped``: a callback ended the run early, in good order.
+    ``interrupted``: a signal did; the state is saved and the same command goes on.
     """
 
     status: Literal["finished", "stopped", "interrupted"]

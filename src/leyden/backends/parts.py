@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Everything that one repeat of a run needs. Models and optimizers come as functions, because they belong to a backend.
+    """Everything that one repeat of a run needs; models and optimizers come as functions.
 
-    ``make_model`` is called under the init stream of ``seed``. Where the model is a user's own ``LightningModule``, its
-    own steps and optimizers are used, and ``objective``, ``metrics`` and ``make_optimizer`` are left aside.
+    ``make_model`` is called under the init stream of ``seed``. Where the model is a user's own
+    ``LightningModule``, its own steps and optimizers are used, and ``objective``, ``metrics`` and
+    ``make_optimizer`` are left aside.
     """
 
     run: Run

@@ -35,7 +35,7 @@ class Fit(Protocol):
 
     @property
     def rates(self) -> Mapping[str, float]:
-        """Learning rates of the last step: ``lr``, and ``lr/1`` ... where there are several parameter groups."""
+        """Learning rates of the last step: ``lr``, and ``lr/1`` ... for further parameter groups."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class Fit(Protocol):
 
 @callback.contract
 class Callback:
-    """Eight hooks; override what you need. The order within one optimizer step is drawn in ``docs/design.md``.
+    """Eight hooks; override what you need. ``docs/design.md`` draws the order within a step.
 
     Values are the same on every rank, so every rank decides the same; only rank 0 has trackers to log to.
     """

@@ -12,10 +12,10 @@ MIB = 2**20
 
 @callback("device_stats")
 class DeviceStats(Callback):
-    """Logs memory in MiB where the training metrics are read: of the process, and of its GPU where there is one.
+    """Logs memory in MiB where the training metrics are read, of the process and of its GPU.
 
-    ``memory/process`` is the largest resident size so far. ``memory/allocated``, ``/reserved`` and ``/peak`` are the GPU
-    allocator's own counts, which cost no wait.
+    ``memory/process`` is the largest resident size so far. ``memory/allocated``, ``/reserved`` and ``/peak``
+    are the GPU allocator's own counts, which cost no wait.
 
     Example:
         type: device_stats

@@ -17,7 +17,7 @@ class MissingMetricError(ValueError):
 
 @callback("early_stopping")
 class EarlyStopping(Callback):
-    """Stops when a metric has not improved for ``patience`` validations. The rule of Lightning's callback of this name.
+    """Stops when a metric has not improved for ``patience`` validations; the rule is Lightning's.
 
     Args:
         monitor: Measured name to follow, e.g. ``val/loss``.

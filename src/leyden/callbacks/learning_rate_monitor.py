@@ -11,7 +11,7 @@ from leyden.callbacks.callback import Callback, Fit, callback
 
 @callback("learning_rate_monitor")
 class LearningRateMonitor(Callback):
-    """Logs ``lr``, and ``lr/1`` ... where there are several groups, more often than the training metrics if asked.
+    """Logs ``lr``, and ``lr/1`` ... for further groups, more often than the training metrics.
 
     Args:
         every: Optimizer steps between two records.

@@ -16,7 +16,7 @@ SHOWN = ("train/loss", "val/loss")
 
 @callback("progress")
 class Progress(Callback):
-    """A bar with the remaining time on a terminal, redrawn by the clock; elsewhere one line every ``every`` seconds.
+    """A bar with the remaining time on a terminal; elsewhere one line every ``every`` seconds.
 
     It reads numbers that were measured anyway, so it changes none, and costs nothing between redraws.
 
@@ -62,7 +62,8 @@ class Progress(Callback):
         if self.bar is None:
             print(self.line(fit), file=self.out, flush=True)
             return
-        self.bar.update(self.bar.task_ids[0], completed=fit.step, numbers=numbers(fit.metrics), epoch=fit.epoch)
+        shown = numbers(fit.metrics)
+        self.bar.update(self.bar.task_ids[0], completed=fit.step, numbers=shown, epoch=fit.epoch)
         self.bar.refresh()
 
     def line(self, fit: Fit) -> str:

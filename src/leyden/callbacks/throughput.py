@@ -15,8 +15,8 @@ from leyden.callbacks.callback import Callback, Fit, callback
 class Throughput(Callback):
     """Logs ``throughput/samples_per_s`` and ``throughput/steps_per_s``, over all devices, by the clock.
 
-    Time of validations, checkpoints and callbacks counts, because the run pays for it. Measured where the training
-    metrics are read, so the device has done all the work that is counted.
+    Time of validations, checkpoints and callbacks counts, because the run pays for it. Measured where the
+    training metrics are read, so the device has done all the work that is counted.
 
     Args:
         window: Seconds that one value covers at least.

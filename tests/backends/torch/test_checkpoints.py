@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from leyden.runs.folder import RunFolder
 from tests.backends.torch.toy import newest, toy_parts, train, weights
 
 
-class Colour(str, Enum):
+class Colour(StrEnum):
     RED = "red"
 
 
@@ -39,11 +39,17 @@ def test_a_checkpoint_loads_where_leyden_is_not_installed(tmp_path: Path) -> Non
 
 
 def test_plain_values_stay_and_others_are_refused_by_their_place() -> None:
-    tree = {"a": [1, 2.5, None, True, "x"], "b": {"c": torch.ones(2)}, 3: (Colour.RED, np.float64(0.5), Path("p"))}
+    tree = {
+        "a": [1, 2.5, None, True, "x"],
+        "b": {"c": torch.ones(2)},
+        3: (Colour.RED, np.float64(0.5), Path("p")),
+    }
     made = plain(tree)
     assert made["a"] == [1, 2.5, None, True, "x"] and made[3] == ["red", 0.5, "p"]
     assert type(made[3][0]) is str and type(made[3][1]) is float
-    with pytest.raises(ValueError, match=r"checkpoint.callbacks.Mine\[1\] must be made of .* builtins.object"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint.callbacks.Mine\[1\] must be made of .* builtins.object"
+    ):
         plain({"callbacks": {"Mine": [1, object()]}})
 
 

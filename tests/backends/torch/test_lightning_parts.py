@@ -92,7 +92,9 @@ def test_a_users_module_with_manual_optimisation_trains(tmp_path: Path) -> None:
 def test_a_users_module_goes_on_bit_by_bit(step: int, tmp_path: Path) -> None:
     every = {"checkpoint": {"every": "1 step"}}
     train(toy_parts(model=Users, **every), tmp_path / "untouched")
-    assert in_child(lambda: train(toy_parts(model=lambda: Users(step), **every), tmp_path / "x").steps) == KILLED
+    assert (
+        in_child(lambda: train(toy_parts(model=lambda: Users(step), **every), tmp_path / "x").steps) == KILLED
+    )
     train(toy_parts(model=Users, **every), tmp_path / "x")
     assert (tmp_path / "x" / "logs" / "repeat_0" / "lines.jsonl").read_bytes() == (
         tmp_path / "untouched" / "logs" / "repeat_0" / "lines.jsonl"

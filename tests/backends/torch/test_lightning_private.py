@@ -108,7 +108,11 @@ def test_our_loop_calls_the_hooks_that_lightning_calls_in_its_order(tmp_path: Pa
     train(parts, tmp_path)
     batch = (torch.randn(4, 8), torch.randint(3, (4,)))
     reference = pl.Trainer(
-        accelerator="cpu", logger=False, default_root_dir=tmp_path / "theirs", callbacks=[theirs], **{**FIXED, "max_epochs": 2}
+        accelerator="cpu",
+        logger=False,
+        default_root_dir=tmp_path / "theirs",
+        callbacks=[theirs],
+        **{**FIXED, "max_epochs": 2},
     )
     reference.fit(Plain(), Same(batch, 7), Same(batch, 5))
     assert ours.hooks == theirs.hooks

@@ -24,7 +24,7 @@ class Gambler(Callback):
     """Draws from every global generator."""
 
     def on_step_end(self, fit: Fit, /) -> None:
-        random.random(), np.random.rand(), torch.rand(3)  # noqa: B018
+        random.random(), np.random.rand(), torch.rand(3)
 
     def on_validation_end(self, fit: Fit, metrics: Mapping[str, float], /) -> None:
         torch.rand(3)

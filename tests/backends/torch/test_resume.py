@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.backends.torch.death import KILLED, Killer, differences, in_child, what_must_agree
 from tests.backends.torch.toy import Decoded, newest, toy_parts, train
 

@@ -67,7 +67,9 @@ def test_a_signal_saves_at_that_step_and_the_run_goes_on_from_there(
     assert differences(reference, what_must_agree(newest(tmp_path), tmp_path)) == []
 
 
-def test_a_signal_inside_a_validation_leaves_it_and_owes_it(tmp_path: Path, reference: dict[str, Any]) -> None:
+def test_a_signal_inside_a_validation_leaves_it_and_owes_it(
+    tmp_path: Path, reference: dict[str, Any]
+) -> None:
     outcome = train(toy_parts(model=SignalInValidation), tmp_path)
     assert (outcome.status, outcome.steps) == ("interrupted", 7)
     assert newest(tmp_path)["leyden"]["session"]["position"]["pending"] == "validate"

@@ -67,7 +67,10 @@ def test_one_sample_that_does_not_fit_ends_the_run(tmp_path: Path) -> None:
         (torch.OutOfMemoryError("x"), True),
         (MemoryError(), True),
         (RuntimeError("CUDA error: out of memory"), True),
-        (RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: can't allocate memory"),
+            True,
+        ),
         (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
         (RuntimeError("shapes do not match"), False),
         (ValueError("out of memory"), False),
@@ -155,7 +158,9 @@ def test_the_moving_average_is_torchs_and_is_what_validation_sees(tmp_path: Path
     from leyden.backends.torch.fit import evaluate
 
     checkpoint = next((tmp_path / "checkpoints" / "repeat_0").glob("step=21.ckpt"))
-    assert evaluate(parts, checkpoint, "val")["val/loss"] == pytest.approx(outcome.metrics["val/loss"], abs=1e-12)
+    assert evaluate(parts, checkpoint, "val")["val/loss"] == pytest.approx(
+        outcome.metrics["val/loss"], abs=1e-12
+    )
 
 
 def test_rates_follow_the_schedule_in_every_group(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class Declining(Schedule):
 
 
 def toy_run(**settings: Any) -> Any:
-    """The sections of a run file that a backend reads; ``trainer`` and ``checkpoint`` are mappings of their keys."""
+    """The sections of a run file that a backend reads, from mappings of their keys."""
     data = {
         "micro_batch_size": "auto",
         "batch_size": BATCH,
@@ -87,7 +87,13 @@ def toy_run(**settings: Any) -> Any:
     }
     return SimpleNamespace(
         trainer=Trainer(
-            **{"max_epochs": 3, "log_every_n_steps": 3, "accelerator": "cpu", "enable_progress_bar": False, **settings.get("trainer", {})}
+            **{
+                "max_epochs": 3,
+                "log_every_n_steps": 3,
+                "accelerator": "cpu",
+                "enable_progress_bar": False,
+                **settings.get("trainer", {}),
+            }
         ),
         checkpoint=Checkpoint(**settings.get("checkpoint", {})),
         ema=Ema(**settings["ema"]) if "ema" in settings else None,

@@ -19,7 +19,8 @@ from .session import Session
 class Carrier(Callback):
     """Puts our state into Lightning's checkpoints, and takes it out before anything else is restored.
 
-    Because it is Lightning that asks, a checkpoint that a user's callback writes resumes as well as one of ours.
+    Because it is Lightning that asks, a checkpoint that a user's callback writes resumes as well as one of
+    ours.
     """
 
     def __init__(self, keeper: Keeper) -> None:

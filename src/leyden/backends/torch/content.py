@@ -37,7 +37,8 @@ def plain(value: Any, at: str = "checkpoint") -> Any:
         return str(value)
     raise ValueError(
         f"{at} must be made of tensors, numbers, strings, lists and dicts to be saved, but it is a "
-        f"{type(value).__module__}.{type(value).__qualname__}; let the state_dict() that it comes from return plain values"
+        f"{type(value).__module__}.{type(value).__qualname__}; let the state_dict() that it comes from "
+        "return plain values"
     )
 
 
@@ -57,7 +58,7 @@ def weights_sha256(weights: Mapping[str, Tensor]) -> str:
     for name, tensor in sorted(weights.items()):
         host = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {host.dtype} {tuple(host.shape)}\n".encode())
-        digest.update(host.reshape(-1).view(torch.uint8).numpy())
+        digest.update(memoryview(host.reshape(-1).view(torch.uint8).numpy()))  # pyright: ignore[reportArgumentType]
     return digest.hexdigest()
 
 

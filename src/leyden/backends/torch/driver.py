@@ -9,7 +9,7 @@ from .place import Place
 
 
 class Driver(Protocol):
-    """Takes windows of steps. Values that are the same on all ranks are in `state`, the others in `rank_state`."""
+    """Takes windows of steps. What is the same on all ranks is in `state`, the rest in `rank_state`."""
 
     #: whether every window needs Lightning's batch hooks and its logger connector
     hooked: bool

@@ -1,8 +1,8 @@
-"""An exponential moving average of the weights, updated in the step and used wherever the model is measured."""
+"""An exponential moving average of the weights, used wherever the model is measured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -15,7 +15,7 @@ class NoAverage:
     def update(self, step: int) -> None: ...
 
     @contextmanager
-    def swapped(self) -> Iterator[None]:
+    def swapped(self) -> Generator[None]:
         """Measure with the weights themselves."""
         yield
 
@@ -37,7 +37,7 @@ class Average(NoAverage):
 
     def __init__(self, module: nn.Module, decay: float, every: int = 1) -> None:
         self.names = [name for name, _ in module.named_parameters()]
-        self.weights = list(module.parameters())
+        self.weights: list[Tensor] = list(module.parameters())
         self.average = [weight.detach().clone() for weight in self.weights]
         self.decay = decay
         self.every = every
@@ -49,7 +49,7 @@ class Average(NoAverage):
                 torch._foreach_lerp_(self.average, self.weights, 1 - self.decay)
 
     @contextmanager
-    def swapped(self) -> Iterator[None]:
+    def swapped(self) -> Generator[None]:
         """Measure with the average; the weights come back afterwards."""
         self._swap()
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
+from typing import Any
+
 from lightning.pytorch import Callback as LightningCallback
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
@@ -28,6 +31,7 @@ from .shelf import Shelf
 from .signals import Signals
 from .trainer import make_trainer
 from .user_module import Batches, UserDriver
+from .window import WindowLoader
 
 
 def fit(parts: Parts, folder: RunFolder) -> Outcome:
@@ -80,13 +84,8 @@ def _fit_model(model: nn.Module, parts: Parts, session: Session, keeper: Keeper)
     cuts = {} if val is None else {"val": lambda: cut_of(parts, val, limit, *ranks())}
     module = Module(model, parts, session, cuts)
     trainer.fit_loop = _loop(trainer, parts, keeper, module)
-    trainer.fit(
-        module,
-        train_loader(parts, session.position, ranks),
-        None if val is None else eval_loader(parts, val, cuts["val"]),
-        ckpt_path=_newest(keeper),
-        weights_only=True,
-    )
+    batches = None if val is None else eval_loader(parts, val, cuts["val"])
+    _run(trainer, module, train_loader(parts, session.position, ranks), batches, keeper)
     return trainer
 
 
@@ -99,16 +98,17 @@ def _fit_user_module(module: LightningModule, parts: Parts, session: Session, ke
         Batches(module),
     )
     trainer.fit_loop = _loop(trainer, parts, keeper, UserDriver(module, session, parts.seed))
-    trainer.fit(
-        module,
-        train_loader(parts, session.position, ranks, entries),
-        None
-        if val is None
-        else UserLoader(parts, val, lambda: cut_of(parts, val, limit, *ranks()), entries.entries),
-        ckpt_path=_newest(keeper),
-        weights_only=True,
-    )
+    windows, batches = train_loader(parts, session.position, ranks, entries), None
+    if val is not None:
+        batches = UserLoader(parts, val, lambda: cut_of(parts, val, limit, *ranks()), entries.entries)
+    _run(trainer, module, windows, batches, keeper)
     return trainer
+
+
+def _run(trainer: Trainer, module: LightningModule, windows: WindowLoader, val: Any, keeper: Keeper) -> None:
+    newest = keeper.shelf.newest()
+    with closing(windows), closing(val) if val is not None else nullcontext():
+        trainer.fit(module, windows, val, ckpt_path=newest, weights_only=True)
 
 
 def _trainer(parts: Parts, keeper: Keeper, *, own_module: bool) -> Trainer:
@@ -129,11 +129,6 @@ def _ranks(trainer: Trainer) -> Ranks:
 def _loop(trainer: Trainer, parts: Parts, keeper: Keeper, driver: Module | UserDriver) -> Loop:
     settings = parts.run.trainer
     return Loop(trainer, keeper.session, driver, keeper, (settings.min_epochs or 0, settings.min_steps or 0))
-
-
-def _newest(keeper: Keeper) -> str | None:
-    path = keeper.shelf.newest()
-    return None if path is None else str(path)
 
 
 def _outcome(keeper: Keeper, trainer: Trainer) -> Outcome:

@@ -1,4 +1,4 @@
-"""A step's gradients: their sum over the ranks, their norm, and clipping. Nothing here waits for the device."""
+"""A step's gradients: their sum over the ranks, their norm, and clipping, without waiting for the device."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ BUCKET = 1 << 25  # elements reduced together; bounds the extra memory
 class Gradients:
     """The gradients of a module's parameters, however they came to be.
 
-    With several ranks the floating-point buffers (BatchNorm's statistics) are averaged in the same reduction, so that
-    every rank holds the same model at every border. That is this package's policy for buffers: none is broadcast.
+    With several ranks the floating-point buffers (BatchNorm's statistics) are averaged in the same reduction,
+    so that every rank holds the same model at every border. That is this package's policy for buffers: none
+    is broadcast.
 
     Args:
         module: Whose parameters.
@@ -62,15 +63,15 @@ class Gradients:
             sums = flat.split([tensor.numel() for tensor in bucket])
             torch._foreach_copy_(bucket, [s.view_as(t) for s, t in zip(sums, bucket, strict=True)])
 
-    def norm(self, gradients: Sequence[Tensor]) -> Tensor:
+    def norm(self, gradients: list[Tensor]) -> Tensor:
         """The global 2-norm, a scalar on the device; not finite where any gradient is not."""
         if self.uniform:
             norms = torch._foreach_norm(gradients)
             return torch.linalg.vector_norm(torch.stack(norms))
         return nn.utils.get_total_norm(gradients)
 
-    def clip(self, gradients: Sequence[Tensor], norm: Tensor) -> None:
-        """Scale down to the largest norm (as ``torch.nn.utils.clip_grad_norm_`` does), or clamp to the largest value."""
+    def clip(self, gradients: list[Tensor], norm: Tensor) -> None:
+        """Scale down to the largest norm, as ``clip_grad_norm_`` does, or clamp to the largest value."""
         if self.clip_norm is not None:
             scale = torch.clamp(self.clip_norm / (norm + 1e-6), max=1.0)
             torch._foreach_mul_(gradients, scale)  # pyright: ignore[reportCallIssue, reportArgumentType]
@@ -79,7 +80,7 @@ class Gradients:
             torch._foreach_clamp_max_(gradients, self.clip_value)
 
     def _agree_on_presence(self) -> None:
-        """A parameter that took part on any rank has a gradient on all; one that took part nowhere has none anywhere."""
+        """A parameter that took part on any rank has a gradient on all; no other has one anywhere."""
         missing = any(p.grad is None for p in self.parameters)
         if not self.place.vote.largest(int(missing))[0]:
             return
@@ -90,7 +91,7 @@ class Gradients:
 
 
 def _buckets(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
-    """Tensors of one type each, in the order given, at most `BUCKET` elements where one alone is not larger."""
+    """Tensors of one type each, in the order given, at most `BUCKET` elements unless one alone is larger."""
     buckets: dict[torch.dtype, list[list[Tensor]]] = {}
     for tensor in tensors:
         of_type = buckets.setdefault(tensor.dtype, [[]])

@@ -18,18 +18,18 @@ class NonFiniteError(ValueError):
     def __init__(self, step: int) -> None:
         self.step = step
         super().__init__(
-            f"gradients must be finite, but in optimizer step {step} one is NaN or infinite. The last checkpoint is from "
-            "before. Look at the samples of this step, lower optimizer.lr or set trainer.gradient_clip_val; "
-            "`trainer.detect_anomaly: true` names the operation"
+            f"gradients must be finite, but in optimizer step {step} one is NaN or infinite. "
+            "The last checkpoint is from before. Look at the samples of this step, lower optimizer.lr or set "
+            "trainer.gradient_clip_val; `trainer.detect_anomaly: true` names the operation"
         )
 
 
 class Guard:
     """Looks at the norm of each step's gradients. Policy: raise.
 
-    Where the device is the host, it looks before the update, which is then never applied. On an accelerator it would have
-    to wait: there it looks one step late, fused optimizers are told on the device to leave weights and state alone
-    (``found_inf``), and `settle` looks before anything is saved.
+    Where the device is the host, it looks before the update, which is then never applied. On an accelerator
+    it would have to wait: there it looks one step late, fused optimizers are told on the device to leave
+    weights and state alone (``found_inf``), and `settle` looks before anything is saved.
     """
 
     def __init__(self, place: Place, optimizer: Optimizer) -> None:

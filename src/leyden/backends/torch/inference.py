@@ -26,12 +26,12 @@ from .window import Held
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A checkpoint on the host. Only tensors and plain containers are read; a file that holds anything else is refused."""
+    """A checkpoint on the host; a file with anything but tensors and plain containers is refused."""
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def load_weights(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
-    """Put a checkpoint's weights into ``model``: the moving average where the run kept one, as evaluations use it."""
+    """Put a checkpoint's weights into ``model``; where the run kept a moving average, that one."""
     weights: dict[str, Tensor] = dict(checkpoint["state_dict"])
     if not isinstance(model, LightningModule):
         weights = {name.removeprefix("model."): tensor for name, tensor in weights.items()}
@@ -82,7 +82,7 @@ def evaluate(parts: Parts, checkpoint: Path | str, split: Literal["val", "test"]
 
 @torch.no_grad()
 def predict(parts: Parts, checkpoint: Path | str, dataset: Dataset) -> Iterator[dict[str, np.ndarray]]:
-    """What the task predicts for each batch of a dataset, in its order: name -> array, first dimension the batch."""
+    """What the task predicts for each batch of a dataset, in its order: name -> array (batch, ...)."""
     model = built(parts, checkpoint)
     place, format = _place_and_format(parts)
     model.to(place.device)

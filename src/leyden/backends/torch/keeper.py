@@ -1,6 +1,7 @@
 """Keeps a run from being lost: saves at borders, and brings everything back.
 
-Order at a border: optimise, validate, save. Everything that a resumed run needs is in one file; see `Keeper.state`.
+Order at a border: optimise, validate, save. Everything that a resumed run needs is in one file; see
+`Keeper.state`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Every private name of Lightning that Leyden touches; nothing else in this package names one.
 
-Lightning's ``Trainer`` is kept and its fit loop replaced, so its counters are assigned, its hooks called in its order,
-and a few connectors told what happened. ``tests/backends/torch/test_lightning_private.py`` asserts that each name exists.
+Lightning's ``Trainer`` is kept and its fit loop replaced, so its counters are assigned, its hooks called in
+its order, and a few connectors told what happened. ``tests/backends/torch/test_lightning_private.py`` asserts
+that each name exists.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Replicas(DDPStrategy):
 
 
 def leave_signals_alone(trainer: Trainer) -> None:
-    """Keep Lightning from taking SIGTERM: its handler broadcasts inside the handler and exits with status 0."""
+    """Keep Lightning from taking SIGTERM: its handler communicates, and the process exits with 0."""
     cast(Any, trainer)._signal_connector.register_signal_handlers = lambda: None
 
 
@@ -94,7 +95,7 @@ def watches_batches(callbacks: Iterable[Callback]) -> bool:
 
 def watches_nothing(trainer: Trainer) -> bool:
     """Whether no profiler measures the loop's actions."""
-    return isinstance(trainer.profiler, PassThroughProfiler)
+    return isinstance(cast(Any, trainer).profiler, PassThroughProfiler)
 
 
 def callback_hooks(trainer: Trainer, name: str, *args: Any, monitoring: bool | None = None) -> None:
@@ -128,7 +129,7 @@ def start_validation_data(loop: Any) -> None:
 
 
 def validate(loop: Any) -> None:
-    """Run Lightning's evaluation loop inside training, keeping what the logger connector knows of the epoch."""
+    """Run Lightning's evaluation loop inside training; the logger connector stays in its epoch."""
     trainer = loop.trainer
     if not trainer.enable_validation:
         return
@@ -186,7 +187,7 @@ def batch_started(trainer: Trainer, batch: Any) -> None:
 
 
 def batch_ended(loop: Any, step: int) -> None:
-    """Tell the logger connector that a batch is over, and let it hand values to the loggers every so many steps."""
+    """Tell the logger connector that a batch is over; every so many steps it hands on values."""
     connector = loop.trainer._logger_connector
     connector.on_batch_end()
     loop.epoch_loop._batches_that_stepped = step - 1  # Lightning counts a step only after it was logged
@@ -195,7 +196,7 @@ def batch_ended(loop: Any, step: int) -> None:
 
 
 def epoch_ended(trainer: Trainer) -> None:
-    """Call the hooks of an epoch's end in Lightning's order: callbacks, module, then those that watch a metric."""
+    """Call the hooks of an epoch's end in Lightning's order: those that watch a metric come last."""
     connector = cast(Any, trainer)._logger_connector
     connector.epoch_end_reached()
     callback_hooks(trainer, "on_train_epoch_end", monitoring=False)
@@ -206,7 +207,7 @@ def epoch_ended(trainer: Trainer) -> None:
 
 
 def place(loop: Any, *, epoch: int, windows_done: int, windows: int, step: int, total_windows: int) -> None:
-    """Assign everything that ``trainer.current_epoch``, ``.global_step``, ``.is_last_batch`` and loggers read.
+    """Assign what ``trainer.current_epoch``, ``.global_step``, ``.is_last_batch`` and loggers read.
 
     Args:
         loop: The fit loop.

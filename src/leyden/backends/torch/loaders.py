@@ -33,7 +33,7 @@ def workers(parts: Parts) -> Workers:
 def train_loader(
     parts: Parts, position: Position, ranks: Ranks, change: Callable[[Window], Any] | None = None
 ) -> WindowLoader:
-    """Windows of the training data from the position on; ``ranks`` gives (rank, world) once they are known."""
+    """Windows of the training data from the position on; ``ranks`` is asked for (rank, world) late."""
 
     def open_stream(step: int) -> Iterator[Window]:
         mine, world = ranks()
@@ -60,7 +60,7 @@ def eval_batch_size(parts: Parts) -> int:
 
 
 def cut_of(parts: Parts, dataset: Dataset, limit: float | None, rank: int = 0, world: int = 1) -> Cut:
-    """Which batches an evaluation has; ``limit`` is a number of batches, or a share of them as a float up to 1."""
+    """Which batches an evaluation has; ``limit`` is a number of them, or a share as a float up to 1."""
     batches = math.ceil(len(dataset) / eval_batch_size(parts))
     if parts.run.trainer.fast_dev_run:
         limit = int(parts.run.trainer.fast_dev_run)
@@ -80,14 +80,7 @@ def evaluation_of(parts: Parts, dataset: Dataset, numbers: range) -> Evaluation:
 
 def eval_loader(parts: Parts, dataset: Dataset, cut: Callable[[], Cut]) -> EvalLoader:
     """This rank's batches of a dataset."""
-    made: list[Evaluation] = []  # at the first pass, then kept with its workers
-
-    def batches(numbers: range) -> Iterator[dict[str, Tensor]]:
-        if not made:
-            made.append(evaluation_of(parts, dataset, numbers))
-        return (item.batch for item in made[0])
-
-    return EvalLoader(batches, cut)
+    return EvalLoader(lambda numbers: evaluation_of(parts, dataset, numbers), cut)
 
 
 class UserLoader:
@@ -115,3 +108,7 @@ class UserLoader:
 
     def __iter__(self) -> Iterator[Any]:
         return (self.change(held.batch) for held in self.inner if held.number >= 0)
+
+    def close(self) -> None:
+        """Let go of workers that were kept for the next pass."""
+        self.inner.close()

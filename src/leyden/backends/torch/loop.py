@@ -1,4 +1,4 @@
-"""The fit loop: Lightning's Trainer is kept, its counters are assigned from the position, its hooks called in order.
+"""The fit loop: Lightning's Trainer is kept, its counters are assigned, its hooks called in order.
 
 on_train_start
 while the plan has steps and nobody wants to stop:
@@ -58,7 +58,7 @@ class Loop(private.FitLoop):
         return False
 
     @restarting.setter
-    def restarting(self, value: bool) -> None: ...
+    def restarting(self, restarting: bool) -> None: ...
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Nothing: the position is the keeper's."""
@@ -75,7 +75,7 @@ class Loop(private.FitLoop):
             self._end()
 
     def _begin(self) -> None:
-        trainer = self.trainer
+        trainer: Any = self.trainer
         self.loader = private.train_loader(self)
         private.grad_enabled()
         trainer.training = True
@@ -107,7 +107,7 @@ class Loop(private.FitLoop):
         return session.step >= steps and session.step >= epochs * session.plan.steps_per_epoch
 
     def _epoch(self) -> None:
-        session, position, plan = self.session, self.session.position, self.session.plan
+        position, plan = self.session.position, self.session.plan
         self._place()
         if not position.pending and position.step % plan.steps_per_epoch == 0:
             private.hooks(self.trainer, "on_train_epoch_start")
@@ -143,12 +143,12 @@ class Loop(private.FitLoop):
 
     def _watched_window(self, window: Any, index: int) -> Any:
         """With the hooks of a batch around it, for callbacks and profilers that look at batches."""
-        trainer = self.trainer
+        trainer: Any = self.trainer
         private.batch_started(trainer, window)
         if private.hooks(trainer, "on_train_batch_start", window, index) == -1:
             raise ValueError(
-                "on_train_batch_start returned -1 to skip the rest of the epoch, which would leave samples out without "
-                "a trace; set data.train.limit or trainer.limit_train_batches instead"
+                "on_train_batch_start returned -1 to skip the rest of the epoch, which would leave samples "
+                "out without a trace; set data.train.limit or trainer.limit_train_batches instead"
             )
         private.strategy_hook(trainer, "on_train_batch_start", window, index)
         with trainer.profiler.profile("run_training_batch"):
@@ -235,7 +235,7 @@ class Loop(private.FitLoop):
         self.keeper.finish()
 
     def _place(self) -> None:
-        """Assign Lightning's counters; they cost more than a small step, so only where somebody may read them."""
+        """Assign Lightning's counters; it costs as much as a small step, so only where they may be read."""
         position, plan = self.session.position, self.session.plan
         epoch = plan.epoch(position)
         windows = plan.windows(epoch)

@@ -110,7 +110,7 @@ class Module(LightningModule):
         """Nothing: what we schedule is a function of the step."""
 
     def flush(self, step: int) -> None:
-        """Read what was summed up since the last time, after ``step`` optimizer steps; waits for the device."""
+        """Read what was summed up since the last time, after ``step`` steps; waits for the device."""
         self.step.guard.settle()
         if not self.step.unread:
             return

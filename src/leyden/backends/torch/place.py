@@ -58,7 +58,7 @@ class Place:
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def seed(self, seed: int) -> None:
-        """Seed the generators that a step draws from. ``torch.manual_seed`` does the same a hundred times slower."""
+        """Seed the generators that a step draws from, a hundred times as fast as ``torch.manual_seed``."""
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.default_generators[self.device.index or 0].manual_seed(seed)

@@ -16,7 +16,8 @@ _AS_IS = nullcontext()
 class Format:
     """What a Lightning precision plugin means for the step.
 
-    The forward pass alone runs under autocast; losses and metrics see float32, the optimizer never sees autocast.
+    The forward pass alone runs under autocast; losses and metrics see float32, the optimizer never sees
+    autocast.
 
     Args:
         plugin: Of the trainer; ``32-true`` costs nothing here.
@@ -37,7 +38,7 @@ class Format:
         return torch.autocast(device.type, enabled=False) if self.mixed else _AS_IS
 
     def inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """``batch`` in the type of the weights, where that is not float32. For the model only: targets stay exact."""
+        """``batch`` in the type of the weights; for the model only, because targets stay exact."""
         if self.plain or self.mixed:
             return batch
         return {name: self.plugin.convert_input(tensor) for name, tensor in batch.items()}

@@ -11,12 +11,13 @@ from leyden.schedules.schedule import Horizon, MeasuredSchedule, Schedule
 
 
 class Rates:
-    """Writes the learning rate of each step into every group, in proportion to the rates that the groups began with.
+    """Writes the learning rate of each step into every group, in proportion to the group's first rate.
 
     Args:
         optimizer: As built; its default learning rate is the schedule's base.
         schedules: target -> schedule; ``lr`` is read here.
-        measured: Schedules of loss weights that follow a metric, by name, so that one place tells all of them.
+        measured: Schedules of loss weights that follow a metric, by name, so that one place tells all of
+            them.
         horizon: The run's length.
 
     Raises:
@@ -36,8 +37,9 @@ class Rates:
         self.base = float(optimizer.defaults.get("lr", 0.0))
         if self.schedule is not None and not self.base:
             raise ValueError(
-                f"schedules.lr needs an optimizer with a learning rate above 0, but {type(optimizer).__name__} has "
-                f"{optimizer.defaults.get('lr')}; set optimizer.lr or drop the schedule"
+                "schedules.lr needs an optimizer with a learning rate above 0, but "
+                f"{type(optimizer).__name__} has {optimizer.defaults.get('lr')}; "
+                "set optimizer.lr or drop the schedule"
             )
         self.shares = [group["lr"] / self.base if self.base else 1.0 for group in optimizer.param_groups]
         lr = {"lr": self.schedule} if isinstance(self.schedule, MeasuredSchedule) else {}

@@ -1,4 +1,4 @@
-"""What a batch is scored by: the objective's terms and the metrics, as sums that add over batches and ranks."""
+"""What a batch is scored by: loss terms and metrics, as sums that add over batches and ranks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .tally import Tally
 class Score:
     """Sums of loss terms and metrics, and back from sums to named numbers.
 
-    A term's count is a number where the loss says so, and then stays on the host; it is a tensor where it depends on the
-    targets' values, and then stays on the device.
+    A term's count is a number where the loss says so, and then stays on the host; it is a tensor where it
+    depends on the targets' values, and then stays on the device.
     """
 
     def __init__(self, objective: Objective, metrics: dict[str, Metric]) -> None:
@@ -46,7 +46,7 @@ class Score:
         add_scores(tally, pieces, self.counts(targets))
 
     def values(self, tally: Tally, prefix: str, step: int) -> dict[str, float]:
-        """Means and metrics from the tally's sums over all ranks, named ``<prefix>/loss``, ``<prefix>/<metric>`` ...
+        """Means and metrics over all ranks, named ``<prefix>/loss``, ``<prefix>/<metric>`` ...
 
         The loss is the weighted sum of the terms' means, with the weights of optimizer step ``step``.
         """
@@ -73,7 +73,7 @@ class Score:
 
 
 def add_scores(tally: Tally, pieces: list[Tensor], counts: Sequence[Tensor | int]) -> None:
-    """Add sums and counts; counts stay on the host if every one of them is there, else they go to the device."""
+    """Add sums and counts; counts stay on the host if all of them are there."""
     if all(isinstance(count, (int, float)) for count in counts):
         tally.add(pieces, counts)  # pyright: ignore[reportArgumentType]
         return

@@ -106,7 +106,9 @@ class Session:
             "reason": self.reason,
             "metrics": dict(self.metrics),
             "recorded": dict(self.recorded),
-            "callbacks": {n: s for n, c in zip(names(self.callbacks), self.callbacks, strict=True) if (s := c.state())},
+            "callbacks": {
+                n: s for n, c in zip(names(self.callbacks), self.callbacks, strict=True) if (s := c.state())
+            },
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:

@@ -17,8 +17,8 @@ CODES = {signal.SIGTERM: PREEMPTED, signal.SIGUSR1: PREEMPTED, signal.SIGINT: IN
 class Signals:
     """While entered, SIGTERM, SIGUSR1 and Ctrl-C only leave a note; a second one ends the process at once.
 
-    What is on disk is whole at any moment, so leaving at once loses only the steps since the last checkpoint. In a thread
-    other than the main one nothing can be caught, and nothing is changed.
+    What is on disk is whole at any moment, so leaving at once loses only the steps since the last checkpoint.
+    In a thread other than the main one nothing can be caught, and nothing is changed.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 seed the step's generators from (seed, step, rank)         nothing outside a step can move its randomness
 counts of the whole step, over pieces and ranks            known from the targets, before any forward pass
-for each micro-batch: forward, backward                    no communication in here, so a failure leaves no rank alone
+for each micro-batch: forward, backward                    no communication: a failure leaves no rank alone
 vote: ok | out of memory | failed                          out of memory: the same samples again, in halves
 sum gradients over the ranks
 norm, look for NaN, clip
@@ -113,12 +113,13 @@ class Step:
         gradients.drop()
 
     def _factors(self, step: int, counts: Sequence[Tensor | int]) -> list[Any]:
-        """weight / count of each term, the count over all pieces and ranks; a term that counts nothing gives 0."""
+        """weight / count of each term, the count over all pieces and ranks."""
         weights = self.score.objective.weights_at(step)
         if self.place.world > 1:
             counts = self._counts_of_all(counts, len(weights))
         return [
-            torch.where(count == 0, 0.0, weight / count)
+            # a term that counts nothing has a sum of 0, which this large number leaves at 0
+            weight / count.clamp_min(1e-30)
             if isinstance(count, Tensor)
             else (weight / count if count else 0.0)
             for weight, count in zip(weights, counts, strict=True)
@@ -134,7 +135,7 @@ class Step:
     def _backward(
         self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Any]
     ) -> list[Tensor]:
-        """Gradients of all of this rank's samples; gives their sums. Retries in halves until every rank is through."""
+        """Gradients of this rank's samples, and their sums; retries in halves until every rank is through."""
         while True:
             self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
             word, pieces, error = OK, [], None
@@ -150,7 +151,7 @@ class Step:
             self._recover(step, word, error, samples)
 
     def _recover(self, step: int, word: int, error: Exception | None, samples: int) -> None:
-        """After a failed attempt on any rank: raise on all of them, or make all of them try smaller pieces."""
+        """After a failed attempt on any rank: raise on all, or make all try smaller pieces."""
         self.gradients.drop()
         if word == FAILED:
             raise error or RankError(f"another process failed in optimizer step {step}; see its message")

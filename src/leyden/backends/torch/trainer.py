@@ -75,8 +75,8 @@ def refusals(run: Run, *, own_module: bool = False) -> list[str]:
         )
     if settings.accelerator in ("mps", "tpu"):
         problems.append(
-            f"trainer.accelerator must be auto, cpu, gpu or cuda, but got {settings.accelerator}, which has no float64 "
-            "to add metrics up in"
+            f"trainer.accelerator must be auto, cpu, gpu or cuda, but got {settings.accelerator}, which has "
+            "no float64 to add metrics up in"
         )
     return problems
 
@@ -180,7 +180,7 @@ def _strategy(run: Run, own_module: bool) -> Any:
 
 
 def quiet() -> None:
-    """Lightning's tips and device lists are not the run's, nor what torch tells Lightning's authors; its warnings stay."""
+    """Lightning's tips and device lists are not the run's; its warnings stay."""
     for message in NOT_SO:
         warnings.filterwarnings("ignore", message=message)
     for name in ("lightning.pytorch", "lightning.fabric"):

@@ -17,13 +17,13 @@ from .session import Session
 
 LOSSES = (
     "loss, metrics, optimizer and schedules of the run file are not used: the module has its own",
-    "one batch is one call of training_step, so trainer.steps_per_call and data.micro_batch_size have no effect",
-    "each device's loss is averaged over its own share, so a ragged last batch on several devices weighs its samples "
-    "unevenly",
+    "one batch is one call of training_step: trainer.steps_per_call and data.micro_batch_size have no effect",
+    "each device's loss is averaged over its own share, so a ragged last batch on several devices weighs its "
+    "samples unevenly",
     "memory that runs out ends the run, and gradients that are not finite are not noticed",
-    "means over a training epoch that the module logs with on_epoch=True begin anew after a restart inside an epoch",
-    "the module's own dataloaders are not used: the run file's data are, as (input, target) pairs; a class attribute "
-    "batch_keys = (...) chooses others, None hands over the whole mapping",
+    "epoch means of training that the module logs with on_epoch=True begin anew after a restart inside it",
+    "the module's own dataloaders are not used: the run file's data are, as (input, target) pairs; a class "
+    "attribute batch_keys = (...) chooses others, None hands over the whole mapping",
 )
 
 
@@ -84,6 +84,7 @@ class UserDriver:
     def restore(self, state: Mapping[str, Any]) -> None: ...
 
     def rank_state(self) -> dict[str, Any]:
+        """Nothing, either."""
         return {}
 
     def restore_rank(self, state: Mapping[str, Any]) -> None: ...

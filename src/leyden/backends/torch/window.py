@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from leyden.data.loader import StepBatch
+from leyden.data.loader import EvalBatch, StepBatch
 from leyden.data.plan import Plan, Position, share
 
 Window = list[StepBatch]
@@ -20,8 +20,9 @@ GROUPS = 256
 class WindowLoader:
     """The rest of the running epoch, from the position on, out of one endless stream.
 
-    ``len`` is the number of windows of the whole epoch. ``iter`` is lazy and reads the position, so any number of calls is
-    harmless: Lightning makes several. Not a ``DataLoader``, so Lightning leaves its sampler alone.
+    ``len`` is the number of windows of the whole epoch. ``iter`` is lazy and reads the position, so any
+    number of calls is harmless: Lightning makes several. Not a ``DataLoader``, so Lightning leaves its
+    sampler alone.
 
     Args:
         open_stream: First step -> endless windows from it on.
@@ -60,6 +61,12 @@ class WindowLoader:
             step = self._at = plan.border(step)
             yield window if change is None else change(window)
 
+    def close(self) -> None:
+        """End the stream and its workers now; the garbage collector would wait for each in vain."""
+        if isinstance(self._stream, Generator):
+            self._stream.close()
+        self._stream, self._at = iter(()), -1
+
 
 class Held:
     """One batch of an evaluation; opaque, so that Lightning neither moves nor converts what is in it."""
@@ -75,8 +82,8 @@ class Held:
 class Cut:
     """Which of an evaluation's batches a rank takes: whole groups of whole batches.
 
-    Batches are the same for any number of ranks, and so are the groups that they are added up in; a rank's groups are
-    contiguous. Thus the sums are the same to the last bit however many ranks there are.
+    Batches are the same for any number of ranks, and so are the groups that they are added up in; a rank's
+    groups are contiguous. Thus the sums are the same to the last bit however many ranks there are.
     """
 
     batches: int
@@ -103,18 +110,18 @@ class Cut:
 
 
 class EvalLoader:
-    """This rank's batches of an evaluation; a rank without any gets an empty one, as Lightning skips hooks otherwise.
+    """This rank's batches of an evaluation; where there are none, an empty one, or hooks were skipped.
 
     Args:
-        batches: Makes the batches of the given numbers, in order.
+        open_batches: Makes the batches of the given numbers, in order; asked once, then iterated at every
+            pass.
         cut: Which numbers are this rank's; asked once processes are up.
     """
 
-    def __init__(
-        self, batches: Callable[[range], Iterator[dict[str, Tensor]]], cut: Callable[[], Cut]
-    ) -> None:
-        self.batches = batches
+    def __init__(self, open_batches: Callable[[range], Iterable[EvalBatch]], cut: Callable[[], Cut]) -> None:
+        self.open_batches = open_batches
         self.cut = cut
+        self._batches: Iterable[EvalBatch] | None = None
 
     def __len__(self) -> int:
         return max(1, len(self.cut().mine))
@@ -123,5 +130,12 @@ class EvalLoader:
         numbers = self.cut().mine
         if not numbers:
             yield Held(-1, {})
-        for number, batch in zip(numbers, self.batches(numbers), strict=True):
-            yield Held(number, batch)
+            return
+        if self._batches is None:
+            self._batches = self.open_batches(numbers)
+        for number, item in zip(numbers, self._batches, strict=True):
+            yield Held(number, item.batch)
+
+    def close(self) -> None:
+        """Let go of workers that were kept for the next pass."""
+        self._batches = None
