@@ -68,6 +68,8 @@ def test_it_says_what_is_done_where_it_is_and_what_comes_next(
         "Next:",
     ):
         assert needed in text
+    assert main(["test", str(example.folder)]) == 0
+    assert "mean ± std" in capsys.readouterr().out
 
 
 def test_preemption_leaves_with_75_and_the_same_command_goes_on(mine: Example) -> None:

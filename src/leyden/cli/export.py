@@ -19,7 +19,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from leyden.cli import trained
+from leyden.cli import terminal, trained
 
 FORMATS = ("onnx", "torch.export", "torchscript", "safetensors")
 
@@ -27,6 +27,7 @@ FORMATS = ("onnx", "torch.export", "torchscript", "safetensors")
 def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
     trained.arguments(parser)
+    trained.repeat_argument(parser)
     parser.add_argument("--format", choices=FORMATS, required=True, metavar="FORMAT", help="one of the above")
     parser.add_argument(
         "--weights", choices=("raw", "ema"), help="trained weights, or their moving average [as evaluated]"
@@ -47,10 +48,13 @@ def run(args: Namespace) -> int:
     parity = write(thing, args.format, path)
     inputs = ", ".join(f"{name} {[*tensor.shape[1:]]}" for name, tensor in thing.samples.items())
     sizes = ", ".join(map(str, parity.batch_sizes))
-    print(f"{path}: {path.stat().st_size:,} bytes, from {subject.checkpoint}")
-    print(f"takes {inputs} a sample, batches of any size")
-    print(
-        f"differs from the model by at most {parity.difference:.2g} where outputs reach {parity.scale:.3g} "
-        f"(real samples, batches of {sizes})"
+    terminal.facts(
+        {
+            "file": f"{path}, {path.stat().st_size:,} bytes",
+            "from": str(subject.checkpoint),
+            "takes": f"{inputs} a sample, batches of any size",
+            "parity": f"differs from the model by at most {parity.difference:.2g} where outputs reach "
+            f"{parity.scale:.3g}; tried with real samples in batches of {sizes}",
+        }
     )
     return 0

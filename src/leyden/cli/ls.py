@@ -8,7 +8,9 @@ Examples:
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ def arguments(parser: ArgumentParser) -> None:
         "root", metavar="ROOT", nargs="?", type=Path, default=Path("runs"), help="where to look [runs]"
     )
     parser.add_argument("--checkpoints", action="store_true", help="list the checkpoints of the runs")
+    parser.add_argument("--json", action="store_true", help="print everything known of each run as JSON")
 
 
 def run(args: Namespace) -> int:
@@ -36,7 +39,9 @@ def run(args: Namespace) -> int:
             f"{args.root}: no such folder; runs are written under `folder.root`, which is runs by default"
         )
     runs = runs_under(args.root)
-    if not runs:
+    if args.json:
+        print(json.dumps([asdict(one) for one in runs], indent=2, default=str))
+    elif not runs:
         print(f"no runs under {args.root}")
     elif args.checkpoints:
         for one in runs:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ from leyden.cli import terminal
 
 if TYPE_CHECKING:
     from leyden.main.train import Result
-    from leyden.runs.results import Row
+    from leyden.runs.results import Row, Spread
 
 #: with more repeats than this, only mean and standard deviation are shown
 COLUMNS = 5
+#: what is recorded with the metrics, but is no result
+SETTINGS = ("lr",)
 
 
 def tell(result: Result) -> None:
@@ -21,7 +24,7 @@ def tell(result: Result) -> None:
     done = [row for row in result.rows if row.is_done]
     if done:
         print()
-        numbers(result, done)
+        numbers({row.repeat: row.metrics for row in done})
         best(done, result.folder.summary["checkpoint"]["monitor"])
     folder = result.folder
     print()
@@ -30,21 +33,30 @@ def tell(result: Result) -> None:
         print(f"\nNext:\n  leyden test {folder.path}\n  leyden export {folder.path} --format onnx")
 
 
-def numbers(result: Result, done: Sequence[Row]) -> None:
-    """A line a metric: each repeat's last value, and mean and standard deviation over them."""
-    several = len(done) > 1
-    shown = done if len(done) <= COLUMNS else []
-    repeats = [f"repeat {row.repeat}" for row in shown] if several else ["value"]
+def numbers(measured: Mapping[int, Mapping[str, float]]) -> None:
+    """A line a metric: the value of each repeat, and mean and standard deviation over them."""
+    several = len(measured) > 1
+    shown = measured if len(measured) <= COLUMNS else {}
+    repeats = [f"repeat {repeat}" for repeat in shown] if several else ["value"]
     columns = ["measured", *repeats, *(["mean ± std"] if several else [])]
+    names = {name for values in measured.values() for name in values if name not in SETTINGS}
     rows = [
         [
             name,
-            *(f"{row.metrics.get(name, float('nan')):.4g}" for row in shown),
-            *([str(spread)] if several else []),
+            *(f"{values.get(name, math.nan):.4g}" for values in shown.values()),
+            *([str(spread([values.get(name, math.nan) for values in measured.values()]))] if several else []),
         ]
-        for name, spread in sorted(result.metrics.items(), key=lambda item: rank(item[0]))
+        for name in sorted(names, key=rank)
     ]
     terminal.table(columns, rows, right=columns[1:])
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean and standard deviation of one metric over repeats."""
+    from leyden.runs.results import Row, spreads
+
+    rows = [Row(repeat=k, seed=0, status="finished", metrics={"": value}) for k, value in enumerate(values)]
+    return spreads(rows)[""]
 
 
 def best(done: Sequence[Row], monitor: str) -> None:
@@ -67,7 +79,7 @@ def files(folder: Path) -> dict[str, str]:
     """Those files that people look for, by what they hold."""
     named = {
         "curves": "curves.png",
-        "numbers": "logs/repeat_0/metrics.csv",
+        "numbers": "logs",
         "results": "results.json",
         "settings": "resolved.yaml",
     }

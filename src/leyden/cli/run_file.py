@@ -38,8 +38,16 @@ def load_run(args: Namespace) -> Run:
 
     Raises:
         RunFileError: The file, or something it names, is wrong; with every problem found.
+        UserError: It is a folder without a run.
     """
-    from leyden.spec import load
+    from leyden.runs.folder import RunFolder
+    from leyden.spec import UserError, load
 
-    file = args.file / "resolved.yaml" if args.file.is_dir() else args.file
+    file = args.file
+    if file.is_dir():
+        file = RunFolder(file).resolved
+        if not file.is_file():
+            raise UserError(
+                f"{args.file} is a folder, but no run folder; `leyden ls {args.file}` lists those in it"
+            )
     return load(file, args.overrides, allow_imports=args.allow_imports)

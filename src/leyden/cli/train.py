@@ -84,11 +84,11 @@ def ending(result: Result, command: str) -> str:
     if result.exit_code in (PREEMPTED, INTERRUPTED):
         word = "preempted" if result.exit_code == PREEMPTED else "interrupted"
         step = f"{result.rows[-1].steps:,}"
-        return f"{word} after step {step}; everything is saved, and this goes on from there:\n  {command}"
+        return f"\n{word} after step {step}; everything is saved, and this goes on from there:\n  {command}"
     if result.already_done:
         return (
             f"finished before, so there is nothing to do; this trains it anew, beside:\n  {command} --fresh"
         )
     stopped = [f"repeat {row.repeat}: {row.reason}" for row in result.rows if row.status == "stopped"]
     steps, seconds = sum(row.steps for row in result.rows), sum(row.seconds for row in result.rows)
-    return "\n".join([f"finished: {steps:,} steps in {terminal.duration(seconds)}", *stopped])
+    return "\n".join([f"\nfinished: {steps:,} steps in {terminal.duration(seconds)}", *stopped])

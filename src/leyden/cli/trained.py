@@ -32,7 +32,7 @@ class Trained:
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """Add the run, overrides, ``--checkpoint`` and ``--repeat``."""
+    """Add the run, overrides, and ``--checkpoint``."""
     run_file.arguments(parser)
     parser.add_argument(
         "--checkpoint",
@@ -40,6 +40,10 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="best|last|PATH",
         help="which of the run's states to take [best]",
     )
+
+
+def repeat_argument(parser: ArgumentParser) -> None:
+    """Add ``--repeat``, for commands that take one of several."""
     parser.add_argument("--repeat", type=int, default=0, metavar="K", help="which repeat of the run [0]")
 
 
@@ -50,13 +54,38 @@ def trained(args: Namespace) -> Trained:
         RunFileError: The run file is wrong.
         UserError: There is no such run or checkpoint, or its file is damaged.
     """
+    return state(args, *found(args), args.repeat)
+
+
+def found(args: Namespace) -> tuple[Run, RunFolder]:
+    """The run that the command line names, and its folder.
+
+    Raises:
+        RunFileError: The run file is wrong.
+        UserError: It was not trained.
+    """
     from leyden.runs.folder import RunFolder
 
     run = run_file.load_run(args)
     folder = RunFolder(args.file) if args.file.is_dir() else _folder_of(run, run_file.command("train", args))
-    checkpoint = _checkpoint(folder, args.repeat, args.checkpoint)
     args.run_folder = folder.path
-    return Trained(run=run, folder=folder, repeat=args.repeat, checkpoint=checkpoint)
+    return run, folder
+
+
+def state(args: Namespace, run: Run, folder: RunFolder, repeat: int) -> Trained:
+    """The state of a repeat that ``--checkpoint`` means.
+
+    Raises:
+        UserError: There is no such checkpoint, or its file is damaged.
+    """
+    checkpoint = _checkpoint(folder, repeat, args.checkpoint)
+    return Trained(run=run, folder=folder, repeat=repeat, checkpoint=checkpoint)
+
+
+def repeats(folder: RunFolder) -> list[int]:
+    """The repeats that have something to load; the first, where none has."""
+    every = range(int(folder.summary["repeats"]))
+    return [repeat for repeat in every if folder.index(repeat).entries()] or [0]
 
 
 def _folder_of(run: Run, command: str) -> RunFolder:
