@@ -1,0 +1,105 @@
+"""The structures of c/abi.h for ctypes, and the library's functions."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import c_double, c_int, c_int32, c_int64, c_void_p
+from dataclasses import dataclass
+from functools import cache
+from logging import getLogger
+from typing import Any
+
+from . import compiler
+
+#: changes with LEYDEN_SOEN_ABI in c/abi.h
+ABI = 1
+
+#: source functions in the order of `enum source`
+SOURCES = (
+    "Tanh",
+    "Telu",
+    "SimpleGELU",
+    "ReLU",
+    "TanhGauss1p7IBFit",
+    "Heaviside_state_dep",
+    "RateArray",
+    "RateArray, edge",
+)
+
+
+class Table(ctypes.Structure):
+    """`table` of abi.h."""
+
+    _fields_ = (
+        ("cells", c_void_p),
+        ("rows", c_int64),
+        ("columns", c_int64),
+        ("low", c_double),
+        ("high", c_double),
+    )
+
+
+class Segment(ctypes.Structure):
+    """`segment` of abi.h."""
+
+    _fields_ = (("start", c_int64), ("stop", c_int64), ("source", c_int32), ("arms", c_int32))
+
+
+class Cells(ctypes.Structure):
+    """`cells` of abi.h."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("batch", "steps", "nodes", "segments", "threads", "phi_stride")),
+        *((name, c_void_p) for name in ("phi", "flux", "history", "weight")),
+        *((name, c_void_p) for name in ("offset", "bias", "plus", "minus", "g_noise", "s_noise")),
+        ("segment", ctypes.POINTER(Segment)),
+        ("table", Table),
+        ("dt", c_double),
+    )
+
+
+class CellsAdjoint(ctypes.Structure):
+    """`cells_adjoint` of abi.h."""
+
+    _fields_ = (
+        ("given_stride", c_int64),
+        ("given", c_void_p),
+        ("phi", c_void_p),
+        ("start", c_void_p),
+        ("parameters", c_void_p),
+    )
+
+
+@dataclass(frozen=True)
+class Library:
+    """The loaded library.
+
+    Args:
+        loaded: It, where there is one.
+        problem: Why there is none.
+    """
+
+    loaded: Any = None
+    problem: str = ""
+
+    def call(self, name: str, double: bool, *structures: ctypes.Structure) -> None:
+        """Call a function of the library in one precision."""
+        function = getattr(self.loaded, f"{name}_f{64 if double else 32}")
+        if function(*map(ctypes.byref, structures)):
+            raise MemoryError("the circuit kernel ran out of memory")
+
+
+@cache
+def library() -> Library:
+    """The library of this machine; where there is none, the log says once why."""
+    try:
+        loaded = ctypes.CDLL(str(compiler.library()))
+    except (compiler.NoCompilerError, OSError) as error:
+        getLogger("leyden").info("circuits run on torch operations, which is slower: %s", error)
+        return Library(problem=str(error))
+    if loaded.leyden_soen_abi() != ABI:
+        return Library(problem=f"the library has ABI {loaded.leyden_soen_abi()}, but this version needs {ABI}")
+    for name in ("leyden_soen_cells", "leyden_soen_cells_adjoint"):
+        for precision in ("f32", "f64"):
+            getattr(loaded, f"{name}_{precision}").restype = c_int
+    return Library(loaded)

@@ -1,0 +1,55 @@
+/* Time loops of superconducting circuits and their adjoints, in single and double precision. Plain C with vector
+   extensions of GCC and Clang: no headers of Python or torch, so one binary serves every version of both. */
+
+#include <math.h>
+
+#include "abi.h"
+#include "threads.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* bytes of a vector, and rows of a register block: as many as registers hold */
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#define ROWS 8
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#define ROWS 4
+#else
+#define VECTOR_BYTES 16
+#if defined(__aarch64__)
+#define ROWS 8
+#else
+#define ROWS 4
+#endif
+#endif
+
+EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
+
+#define REAL float
+#define SINGLE 1
+#define NAME(x) x##_f32
+#include "elementary.inc"
+#include "sources.inc"
+#include "product.inc"
+#include "cells.inc"
+#undef REAL
+#undef SINGLE
+#undef NAME
+#undef INLINE
+#undef FLOOR
+#undef RINT
+#undef ABS
+#undef SQRT
+#undef LANES
+#undef BLOCK_ROWS
+#undef FLUSH
+#undef INSTANCES
+
+#define REAL double
+#define SINGLE 0
+#define NAME(x) x##_f64
+#include "elementary.inc"
+#include "sources.inc"
+#include "product.inc"
+#include "cells.inc"
