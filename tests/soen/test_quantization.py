@@ -82,3 +82,15 @@ def test_impossible_quantization_is_refused() -> None:
             soen.Quantization(min=-1.0, max=1.0, **settings)
     with pytest.raises(soen.CircuitError, match="J_9_to_9"):
         quantized(connections=["J_9_to_9"])
+
+
+def test_a_quantized_copy_has_levels_for_good_and_leaves_its_source_alone() -> None:
+    from leyden.soen.torch.quantize import quantized as snapped_copy
+
+    net = soen.build(tree("Linear"), seed=0)
+    before = net.connections["J_0_to_1"].detach().clone()
+    found = snapped_copy(net, soen.Quantization(min=-0.2, max=0.2, levels=3))
+    assert set(found.connections["J_0_to_1"].flatten().tolist()) <= set(
+        torch.tensor([-0.2, 0.0, 0.2]).tolist()
+    )
+    assert torch.equal(net.connections["J_0_to_1"], before)

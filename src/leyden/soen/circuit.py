@@ -16,6 +16,7 @@ from .layers import Layer
 from .problems import CircuitError, told
 from .quantization import Quantization
 from .simulation import METHODS, Simulation
+from .sources import SOURCES
 
 Compat = Annotated[
     frozenset[str],
@@ -125,10 +126,30 @@ class Circuit(Frozen):
         """The layer of that number."""
         return next(layer for layer in self.layers if layer.layer_id == layer_id)
 
-    def fan_outs(self, key: str) -> int:
-        """How many connections lead into the target layer of ``key``, at least 1."""
-        target = next(c.to_layer for c in self.connections if c.key == key)
-        return max(1, sum(c.to_layer == target for c in self.connections))
+    def fan_in(self, layer_id: int) -> int:
+        """How many connections lead into a layer, at least 1."""
+        return max(1, sum(c.to_layer == layer_id for c in self.connections))
+
+    def acts(self, loop: Connection) -> bool:
+        """Whether the layer of a self connection acts on it; the original keeps some that nothing acts on."""
+        return self.layer(loop.to_layer).params.internal
+
+    def quantizes(self, connection: Connection) -> bool:
+        """Whether the weights of a connection are snapped to levels."""
+        if self.quantization is None:
+            return False
+        named = self.quantization.connections
+        return connection.trained if named is None else connection.key in named
+
+    @property
+    def uses_table(self) -> bool:
+        """Whether any source function looks a rate table up."""
+        owners = [
+            *(layer.params for layer in self.layers),
+            *(c.params.connection_params for c in self.connections),
+        ]
+        names = [getattr(owner, "source_func", None) for owner in owners]
+        return any(SOURCES[name].table for name in names if name is not None)
 
 
 def _leads_back(connections: Any) -> bool:

@@ -46,7 +46,7 @@ def _drawn(circuit: Circuit, connection: Connection, generator: Generator, seed:
         internal=connection.internal,
         own=params.allow_self_connections,
     )
-    weight = weights(params.init.initialiser, connected, generator, circuit.fan_outs(connection.key))
+    weight = weights(params.init.initialiser, connected, generator, circuit.fan_in(connection.to_layer))
     sign = signs(source, seed)
     if sign is not None:
         weight = polarised(weight, sign, source.polarity_enforcement_method)

@@ -104,7 +104,8 @@ def _layerwise(f: Forward) -> Outcome:
             phi = now.noise("phi", phi)
         loop = f.loop(i)
         key = loop.key if loop else ""
-        rolled = roll(layer, phi, state, f.edges.get(key), f.circuits.get(key, ()), now)
+        observed = f.simulation.tracks
+        rolled = roll(layer, phi, state, f.edges.get(key), f.circuits.get(key, ()), now, observed=observed)
         outcome.histories[i], outcome.states[i] = rolled.history, rolled.state
         if loop is not None:
             outcome.circuits[key] = rolled.loop
@@ -119,12 +120,12 @@ def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
     """The flux that reaches a layer from those before it, (batch, time, nodes)."""
     if layer is f.layers[0]:
         return f.x
-    phi = f.x.new_zeros(*f.x.shape[:2], layer.params.dim)
+    phi = None
     for c in sorted(f.into(layer.layer_id), key=lambda c: c.from_layer):
         source = outcome.histories[c.from_layer][:, 1:]
         reached, outcome.circuits[c.key] = f.edges[c.key].sequence(source, f.circuits[c.key])
-        phi = phi + reached
-    return phi
+        phi = reached if phi is None else phi + reached
+    return f.x.new_zeros(*f.x.shape[:2], layer.params.dim) if phi is None else phi
 
 
 @dataclass

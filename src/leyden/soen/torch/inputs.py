@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -106,18 +106,17 @@ def starting_circuits(
     return states
 
 
-def refuse_unknown(initial: Initial, known: Iterable[str]) -> None:
+def refuse_unknown(initial: Initial, layers: Sequence[Layer], circuits: Mapping[str, EdgeState]) -> None:
     """CircuitError where a given state belongs to nothing in the circuit."""
-    names = list(known)
+    known = [name for layer in layers for name in state_names(layer)]
+    known += [f"{key}.{n}" for key, states in circuits.items() for n in range(len(states))]
     problems: list[str] = []
     for key in initial:
         name = f"layer_{key}" if isinstance(key, int) else key
-        if name not in names:
-            near = nearest(name, names)
-            problems.append(
-                f"there is no state {name}; "
-                + (f"did you mean `{near}`?" if near else f"known: {', '.join(names)}")
-            )
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean `{near}`?" if near else f"known: {', '.join(known)}"
+            problems.append(f"there is no state {name}; {hint}")
     if problems:
         raise CircuitError(problems, "the initial states")
 

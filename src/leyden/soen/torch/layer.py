@@ -13,7 +13,7 @@ from ..layers import Layer as Spec
 from ..layers import LayerParams
 from .edges import Edge
 from .noise import Disturbance, Levels
-from .parameters import clamp_, stored, values
+from .parameters import stored, stored_box, values
 from .sources import Source
 
 #: tensors of shape (batch, nodes); the first is what other layers see
@@ -107,6 +107,9 @@ class Layer(nn.Module):
             birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels()
         )
         self._obey_settings = "learnable" not in birth.compat
+        self._bounds = {
+            self.stored_name(n): stored_box(self.params.box(n), r.log) for n, r in self.params.rules().items()
+        }
         for name, rule in self.params.rules().items():
             distribution = self.params.parameter(name).distribution
             first = values(distribution, self.params.dim, birth.generator, birth.fan_outs)
@@ -148,8 +151,10 @@ class Layer(nn.Module):
 
     def clamp_(self) -> None:
         """Bring every parameter back into its box."""
-        for name, rule in self.params.rules().items():
-            clamp_(self.held(name), self.params.box(name), rule.log)
+        for name, (low, high) in self._bounds.items():
+            if low is not None or high is not None:
+                # `data`, so that a second forward does not void what the first one saved for its backward
+                getattr(self, name).data.clamp_(low, high)
 
     def start(self, output: Tensor) -> State:
         """The whole state that goes with an output (batch, nodes)."""

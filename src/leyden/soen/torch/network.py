@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from ..circuit import Circuit
-from ..connections import Connection
 from ..frozen import one_of
 from ..problems import CircuitError
 from ..rate_table import RateTable, shipped
-from ..sources import SOURCES
 from . import names
 from .draws import Drawn, draw, fan_outs
-from .edges import Edge
-from .evaluate import Forward, Outcome, evaluate
+from .evaluate import evaluate
 from .health import warn_outside, warn_unstable
-from .inputs import Initial, fitted, refuse_unknown, starting, starting_circuits, state_names
-from .kinds.dendrite import SingleDendrite
+from .inputs import Initial, fitted
 from .kinds.table import make
-from .layer import Birth, Connectivity, Layer, Now
-from .noise import SILENT, Disturbance, Levels
-from .power import dendrite_power
-from .quantize import snap, snap_randomly, straight_through
-from .rates import Rates
-from .simulated import Simulated
-from .sources import source
-from .wiring import Tensors, edge
+from .layer import Birth, Connectivity, Layer
+from .noise import Levels
+from .prepare import prepared
+from .simulated import Simulated, reported
+from .wiring import Tensors
 
 #: a learnable time step stays at least this long
 SHORTEST = 1e-6
@@ -64,14 +58,14 @@ class Network(nn.Module):
         drawn = draw(circuit, generator, chosen) if drawn is None else drawn
         self.layers = nn.ModuleList(self._layers(drawn, generator))
         self._connect(drawn)
-        for layer in self._kinds():
+        for layer in self.ordered:
             layer.settle_learnable()
         dt = torch.tensor(float(circuit.simulation.dt))
         if circuit.simulation.dt_learnable:
             self.dt = nn.Parameter(dt)
         else:
             self.register_buffer("dt", dt)
-        if self.uses_table:
+        if circuit.uses_table:
             self._hold(table or shipped())
         names.install(self)
         self.project()
@@ -100,6 +94,7 @@ class Network(nn.Module):
             if c.internal and self.circuit.layer(c.to_layer).params.internal:
                 self.layer(c.to_layer).connectivity = Connectivity(weights[c.key])
         self.connections = nn.ParameterDict(weights)
+        self._boxes = {c.key: c.params.constraints for c in self.circuit.connections}
         self.masks = Tensors({key: d.mask for key, d in drawn.items()})
         self.signs = Tensors({key: d.signs for key, d in drawn.items() if d.signs is not None})
 
@@ -111,33 +106,33 @@ class Network(nn.Module):
 
     # ------------------------------------------------------------------ looking things up
 
-    def _kinds(self) -> list[Layer]:
-        return [layer for layer in self.layers if isinstance(layer, Layer)]
+    @property
+    def ordered(self) -> list[Layer]:
+        """The layers in order of evaluation."""
+        return cast(list[Layer], [*self.layers])
 
     def layer(self, layer_id: int) -> Layer:
         """The layer of that number; its place in ``layers`` may differ."""
-        found = next((layer for layer in self._kinds() if layer.layer_id == layer_id), None)
+        found = next((layer for layer in self.ordered if layer.layer_id == layer_id), None)
         if found is None:
-            known = [layer.layer_id for layer in self._kinds()]
+            known = [layer.layer_id for layer in self.ordered]
             raise CircuitError([f"there is no layer {layer_id}; layers: {known}"])
         return found
 
     @property
     def uses_table(self) -> bool:
         """Whether any source function looks a rate table up."""
-        named = [getattr(layer.params, "source_func", None) for layer in self.circuit.layers]
-        named += [getattr(c.params.connection_params, "source_func", None) for c in self.circuit.connections]
-        return any(SOURCES[name].table for name in named if name is not None)
+        return "rate_table" in self._buffers
 
     @property
     def input_width(self) -> int:
         """Channels that an input must have."""
-        return self._kinds()[0].params.dim
+        return self.ordered[0].params.dim
 
     @property
     def output_width(self) -> int:
         """Nodes of the last layer."""
-        return self._kinds()[-1].params.dim
+        return self.ordered[-1].params.dim
 
     # ------------------------------------------------------------------ running
 
@@ -162,12 +157,12 @@ class Network(nn.Module):
         x = fitted(x, self.input_width, self.dt, "fit_input" in self.circuit.compat)
         if not torch.compiler.is_exporting():
             self.project()
-        outcome = evaluate(self._prepared(x, initial or {}, generator))
+        outcome = evaluate(prepared(self, x, initial or {}, generator))
         if not torch.is_grad_enabled():
             # looking costs a pass over every history, so training steps are left alone
             warn_outside(self, outcome.histories)
             warn_unstable(self)
-        return self._reported(outcome)
+        return reported(self, outcome)
 
     def set_noise(self, where: int | str, key: str, std: float, *, relative: bool = False) -> None:
         """Change the noise on ``key`` of a layer (by number) or a connection (by name).
@@ -199,116 +194,15 @@ class Network(nn.Module):
 
     def project(self) -> None:
         """Bring every parameter into its box and every missing weight back to zero, without a gradient."""
-        for layer in self._kinds():
+        for layer in self.ordered:
             layer.clamp_()
-        for c in self.circuit.connections:
+        for key, box in self._boxes.items():
             # `data`, so that a second forward does not void what the first one saved for its backward
-            weight, box = self.connections[c.key].data, c.params.constraints
+            weight = self.connections[key].data
             if box.min is not None or box.max is not None:
                 weight.clamp_(box.min, box.max)
-            if c.key in self.signs:
-                weight.copy_(torch.where(weight * self.signs[c.key] < 0, 0.0, weight))
-            weight.mul_(self.masks[c.key])
+            if key in self.signs:
+                weight.copy_(torch.where(weight * self.signs[key] < 0, 0.0, weight))
+            weight.mul_(self.masks[key])
         if self.circuit.simulation.dt_learnable:
             self.dt.data.clamp_(min=SHORTEST)
-
-    def _prepared(self, x: Tensor, initial: Initial, generator: Generator | None) -> Forward:
-        active = self.training or self.circuit.simulation.noise_in == "always"
-        rates = self._rates()
-        edges = {c.key: self._edge(c, rates, active, generator) for c in self.circuit.connections}
-        layers = self._kinds()
-        circuits = starting_circuits(initial, edges, x.shape[0], x)
-        refuse_unknown(
-            initial,
-            [
-                *(n for la in layers for n in state_names(la)),
-                *(f"{k}.{n}" for k, s in circuits.items() for n in range(len(s))),
-            ],
-        )
-        states = starting(initial, layers, x.shape[0], x)
-        if "first_state" in self.circuit.compat and not self.circuit.simulation.stepwise:
-            first = layers[0]
-            states[first.layer_id] = first.start(torch.zeros_like(states[first.layer_id][0]))
-        return Forward(
-            x=x,
-            layers=layers,
-            nows={la.layer_id: self._now(la, rates, active, generator) for la in layers},
-            connections=self.circuit.connections,
-            edges=edges,
-            loops=frozenset(
-                c.key
-                for c in self.circuit.connections
-                if c.internal and self.layer(c.to_layer).params.internal
-            ),
-            states=states,
-            circuits=circuits,
-            simulation=self.circuit.simulation,
-            compat=self.circuit.compat,
-        )
-
-    def _rates(self) -> Rates | None:
-        if not self.uses_table:
-            return None
-        edge = self.circuit.simulation.out_of_range == "edge"
-        return Rates.of(self.rate_table, self.rate_range[0], self.rate_range[1], edge=edge)
-
-    def _now(self, layer: Layer, rates: Rates | None, active: bool, generator: Generator | None) -> Now:
-        name = getattr(layer.params, "source_func", "Tanh")
-        levels = layer.levels if active else SILENT
-        return Now(
-            dt=self.dt,
-            values=layer.values(),
-            source=source(name, rates),
-            noise=Disturbance(levels, generator),
-        )
-
-    def _edge(self, c: Connection, rates: Rates | None, active: bool, generator: Generator | None) -> Edge:
-        levels = self.levels[c.key] if active else SILENT
-        weight, mask = self._quantized(c, generator), self.masks[c.key]
-        disturbance = Disturbance(levels, generator)
-        plain = (
-            "noisy_multipliers" in self.circuit.compat
-            and "j" in levels.noise
-            and not self.circuit.simulation.stepwise
-        )
-        return edge(c, weight, mask, self.dt, rates, disturbance, as_fixed=plain and not c.internal)
-
-    def _quantized(self, c: Connection, generator: Generator | None) -> Tensor:
-        weight, q = self.connections[c.key], self.circuit.quantization
-        if q is None or not (c.trained if q.connections is None else c.key in q.connections):
-            return weight
-        levels = torch.as_tensor(q.codebook(), dtype=weight.dtype, device=weight.device)
-        stochastic = q.stochastic and self.training
-        snapped = snap_randomly(weight, levels, generator) if stochastic else snap(weight, levels)
-        # absent weights stay absent: the codebook always has a zero
-        return straight_through(weight, snapped) if q.gradient == "straight_through" else snapped.detach()
-
-    def _reported(self, outcome: Outcome) -> Simulated:
-        k = self.circuit.simulation
-        final = {
-            n: s
-            for la in self._kinds()
-            for n, s in zip(state_names(la), outcome.states[la.layer_id], strict=True)
-        }
-        final |= {f"{key}.{n}": s for key, states in outcome.circuits.items() for n, s in enumerate(states)}
-        power = {}
-        for layer in self._kinds():
-            if k.track_power and isinstance(layer, SingleDendrite) and layer.layer_id in outcome.g:
-                v = layer.values()
-                power[layer.layer_id] = dendrite_power(
-                    outcome.g[layer.layer_id],
-                    outcome.histories[layer.layer_id],
-                    v["bias_current"],
-                    v["gamma_plus"],
-                    v["gamma_minus"],
-                    self.dt,
-                )
-        return Simulated(
-            output=outcome.histories[self._kinds()[-1].layer_id],
-            histories=outcome.histories,
-            final=final,
-            phi=outcome.phi if k.track_phi else {},
-            g=outcome.g if k.track_g else {},
-            s={i: h[:, 1:] for i, h in outcome.histories.items()} if k.track_s else {},
-            power=power,
-        )

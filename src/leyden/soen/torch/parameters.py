@@ -84,10 +84,10 @@ def stored(values: Tensor, log: bool) -> Tensor:
     return torch.log(values.clamp(min=p.FLOOR)) if log else values
 
 
-def clamp_(stored: Tensor, box: p.Box, log: bool) -> None:
-    """Bring a stored parameter back into its box, in place and without a gradient."""
-    low = logarithm(box.min) if log and box.min is not None else box.min
-    high = logarithm(box.max) if log and box.max is not None else box.max
-    if low is not None or high is not None:
-        # `data`, so that a second forward does not void what the first one saved for its backward
-        stored.data.clamp_(low, high)
+def stored_box(box: p.Box, log: bool) -> tuple[float | None, float | None]:
+    """The bounds of a parameter the way it is stored."""
+    low, high = box.min, box.max
+    return (
+        logarithm(low) if log and low is not None else low,
+        logarithm(high) if log and high is not None else high,
+    )

@@ -5,12 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..kernel.serve import served
 from .edges import Edge, EdgeState
 from .layer import Layer, Now, Rolled, State
 
 
 def roll(
-    layer: Layer, phi: Tensor, state: State, loop: Edge | None, loop_state: EdgeState, now: Now
+    layer: Layer,
+    phi: Tensor,
+    state: State,
+    loop: Edge | None,
+    loop_state: EdgeState,
+    now: Now,
+    *,
+    observed: bool = True,
 ) -> Rolled:
     """All states of a layer under external flux ``phi`` (batch, time, nodes).
 
@@ -21,10 +29,15 @@ def roll(
         loop: The self connection; its flux comes from the state before the step.
         loop_state: Of its circuits.
         now: What holds during this forward.
+        observed: Whether the flux and g of every step are wanted.
     """
     if layer.memoryless:
         return _at_once(layer, phi, state, now)
-    return layer.sequence(phi, state, loop, now) or _stepped(layer, phi, state, loop, loop_state, now)
+    return (
+        layer.sequence(phi, state, loop, now)
+        or served(layer, phi, state[0], loop, now, observed=observed)
+        or _stepped(layer, phi, state, loop, loop_state, now)
+    )
 
 
 def _at_once(layer: Layer, phi: Tensor, state: State, now: Now) -> Rolled:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from .power import Power
+from .evaluate import Outcome
+from .inputs import state_names
+from .kinds.dendrite import SingleDendrite
+from .power import Power, dendrite_power
+
+if TYPE_CHECKING:
+    from .network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +41,33 @@ class Simulated:
     def carried(self) -> dict[str, Tensor]:
         """The final states without their gradients, for the next piece of a sequence."""
         return {name: state.detach() for name, state in self.final.items()}
+
+
+def reported(network: Network, outcome: Outcome) -> Simulated:
+    """The outcome of a forward pass under names, with what the circuit asks to be recorded."""
+    k, layers = network.circuit.simulation, network.ordered
+    final: dict[str, Tensor] = {}
+    for layer in layers:
+        final |= zip(state_names(layer), outcome.states[layer.layer_id], strict=True)
+    for key, states in outcome.circuits.items():
+        final |= {f"{key}.{n}": state for n, state in enumerate(states)}
+    return Simulated(
+        output=outcome.histories[layers[-1].layer_id],
+        histories=outcome.histories,
+        final=final,
+        phi=outcome.phi if k.track_phi else {},
+        g=outcome.g if k.track_g else {},
+        s={i: h[:, 1:] for i, h in outcome.histories.items()} if k.track_s else {},
+        power=_powers(network, outcome) if k.track_power else {},
+    )
+
+
+def _powers(network: Network, outcome: Outcome) -> dict[int, Power]:
+    found: dict[int, Power] = {}
+    for layer in network.ordered:
+        i = layer.layer_id
+        if isinstance(layer, SingleDendrite) and i in outcome.g:
+            v = layer.values()
+            bias, plus, minus = v["bias_current"], v["gamma_plus"], v["gamma_minus"]
+            found[i] = dendrite_power(outcome.g[i], outcome.histories[i], bias, plus, minus, network.dt)
+    return found
