@@ -79,7 +79,7 @@ def files(folder: Path) -> dict[str, str]:
     """Those files that people look for, by what they hold."""
     named = {
         "curves": "curves.png",
-        "numbers": "logs",
+        "numbers": "logs/repeat_0/metrics.csv",
         "results": "results.json",
         "settings": "resolved.yaml",
     }

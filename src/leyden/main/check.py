@@ -13,6 +13,7 @@ from leyden.data.plan import Plan, arithmetic
 from leyden.main.build import datasets, plan_of
 from leyden.schedules.schedule import Horizon
 from leyden.spec.errors import NOTHING, Place, Problem, RunFileError, UserError
+from leyden.spec.walk import steps_by_itself
 
 if TYPE_CHECKING:
     from leyden.spec import Run
@@ -182,6 +183,10 @@ def _devices(run: Run) -> int:
 
 def _warnings(run: Run, sets: Datasets) -> list[str]:
     found: list[str] = []
+    if steps_by_itself(run):
+        from leyden.backends.torch.user_module import LOSSES  # the user's file has imported Lightning anyway
+
+        found += LOSSES
     if sets.val is None:
         found.append(
             "there is no validation data: nothing tells whether the model learns more than its samples"

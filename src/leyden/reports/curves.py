@@ -100,26 +100,32 @@ def _over_repeats(name: str, series: Sequence[Series]) -> Curve:
     return Curve(name, np.array(steps), np.array(mean), np.array(std))
 
 
+def _named(name: str) -> tuple[str, str]:
+    """On which set, and what: of ``val/loss``, or of ``val_loss`` as users' own modules name it."""
+    where, _, what = name.partition("/" if "/" in name else "_")
+    return where, what
+
+
 def _panels(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
     """Curves by what they measure: the loss, metrics, learning rates; others are no learning curves."""
     panels: dict[str, list[Curve]] = {"loss": []}
     rates: list[Curve] = []
     for curve in curves:
-        where, _, what = curve.name.partition("/")
+        where, what = _named(curve.name)
         if where == "lr":
             rates.append(curve)
         elif where in COLORS:
             panels.setdefault(what, []).append(curve)
     chosen = [(what, found) for what, found in panels.items() if found][: MOST_PANELS - bool(rates)]
     return {
-        what: sorted(found, key=lambda curve: list(COLORS).index(curve.name.partition("/")[0]))
+        what: sorted(found, key=lambda curve: list(COLORS).index(_named(curve.name)[0]))
         for what, found in chosen
     } | ({"learning rate": rates} if rates else {})
 
 
 def _panel(axis: Axes, title: str, curves: Sequence[Curve]) -> None:
     for curve, spare in zip(curves, MORE_COLORS * len(curves), strict=False):
-        where = curve.name.partition("/")[0]
+        where = _named(curve.name)[0]
         color = COLORS.get(where, spare)
         marker = "o" if len(curve.steps) <= MOST_MARKERS and where != "lr" else ""
         label = where if where in COLORS else curve.name
