@@ -147,3 +147,10 @@ def test_an_error_on_one_rank_ends_all_of_them(tmp_path: Path) -> None:
         return 0
 
     assert on_ranks(2, work) == [4, 3]
+
+
+def test_processes_that_are_forked_and_joined_tell_how_it_went(alone: Path, tmp_path: Path) -> None:
+    outcome = train(toy_parts(model=STILL, trainer={"devices": 2, "strategy": "ddp_fork"}), tmp_path)
+    assert (outcome.status, outcome.steps) == ("finished", 21)
+    assert "val/accuracy" in outcome.metrics
+    assert worst(weights(alone), weights(tmp_path)) < 1e-6

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from lightning.pytorch import Callback as LightningCallback
 from lightning.pytorch import LightningModule, Trainer
@@ -17,9 +18,11 @@ from leyden.callbacks.progress import Progress
 from leyden.runs.folder import RunFolder
 from leyden.runs.retention import Retention
 
+from . import lightning_private as private
 from .adapter import Carrier, LoggerTracker, TrackerLogger
 from .content import weights_sha256
 from .inference import evaluate as evaluate
+from .inference import load
 from .inference import predict as predict
 from .keeper import Keeper
 from .loaders import Ranks, UserLoader, cut_of, eval_loader, train_loader
@@ -107,6 +110,7 @@ def _fit_user_module(module: LightningModule, parts: Parts, session: Session, ke
 
 def _run(trainer: Trainer, module: LightningModule, windows: WindowLoader, val: Any, keeper: Keeper) -> None:
     newest = keeper.shelf.newest()
+    keeper.signals.forward = private.children_signaller(trainer)
     with closing(windows), closing(val) if val is not None else nullcontext():
         trainer.fit(module, windows, val, ckpt_path=newest, weights_only=True)
 
@@ -133,17 +137,22 @@ def _loop(trainer: Trainer, parts: Parts, keeper: Keeper, driver: Module | UserD
 
 def _outcome(keeper: Keeper, trainer: Trainer) -> Outcome:
     session = keeper.session
-    leave = trainer.fit_loop.leave  # pyright: ignore[reportAttributeAccessIssue]
-    status = "interrupted" if leave else "finished" if session.step >= session.plan.total_steps else "stopped"
     assert trainer.lightning_module is not None
+    weights, leave = trainer.lightning_module.state_dict(), cast(Loop, trainer.fit_loop).leave
+    if not keeper.begun:  # the fit was in processes that this one started and waited for
+        content = load(Path(keeper.shelf.newest() or ""))
+        session.restore(content["leyden"]["session"])
+        weights = content["state_dict"]
+        leave = keeper.signals.received
+    finished = session.step >= session.plan.total_steps
     return Outcome(
-        status=status,
+        status="interrupted" if leave else "finished" if finished else "stopped",
         steps=session.step,
         epochs=session.step // session.plan.steps_per_epoch,
         metrics=dict(session.metrics),
         best=keeper.shelf.best(),
         seconds=keeper.seconds - keeper.seconds_before,
-        weights_sha256=weights_sha256(trainer.lightning_module.state_dict()),
+        weights_sha256=weights_sha256(weights),
         exit_code=leave,
         reason=session.reason,
     )

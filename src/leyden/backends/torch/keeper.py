@@ -49,6 +49,7 @@ class Keeper:
         self.loaded: Mapping[str, Any] = {}
         self.place = Place()
         self.count: Callable[[], None] = lambda: None  # assigns Lightning's counters
+        self.begun = False  # in this process
         self.opened: list[Tracker] = []
         self.saved: tuple[int, str] = (-1, "")  # position of the newest checkpoint
         self.seen = 0  # step of the border before
@@ -60,7 +61,7 @@ class Keeper:
 
     def begin(self, trainer: Trainer, driver: Driver) -> None:
         """Put the training together on its device, restore what was loaded, open the trackers."""
-        world = trainer.world_size
+        world, self.begun = trainer.world_size, True
         self.trainer, self.driver = trainer, driver
         self.place = Place(trainer.strategy.root_device, trainer.global_rank, world, Vote.open(world))
         if self.place.rank != 0:

@@ -7,7 +7,8 @@ that each name exists.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import signal
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import torch
@@ -16,6 +17,7 @@ from lightning.pytorch.loops import _FitLoop
 from lightning.pytorch.overrides.distributed import _sync_module_states
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
 from lightning.pytorch.trainer import call
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
@@ -81,6 +83,17 @@ class Replicas(DDPStrategy):
 def leave_signals_alone(trainer: Trainer) -> None:
     """Keep Lightning from taking SIGTERM: its handler communicates, and the process exits with 0."""
     cast(Any, trainer)._signal_connector.register_signal_handlers = lambda: None
+
+
+def children_signaller(trainer: Trainer) -> Callable[[int], None]:
+    """What passes a signal on to processes that only wait to be joined; nothing where there are none.
+
+    Where Lightning starts the same program again, this process is rank 0, and the vote tells the others.
+    """
+    launcher = trainer.strategy.launcher
+    if isinstance(launcher, _MultiProcessingLauncher):
+        return lambda number: launcher.kill(signal.Signals(number))
+    return lambda number: None
 
 
 def dump(trainer: Trainer) -> dict[str, Any]:

@@ -74,8 +74,9 @@ class Score:
 
 def add_scores(tally: Tally, pieces: list[Tensor], counts: Sequence[Tensor | int]) -> None:
     """Add sums and counts; counts stay on the host if all of them are there."""
-    if all(isinstance(count, (int, float)) for count in counts):
+    if any(isinstance(count, Tensor) for count in counts):
+        device = pieces[0].device  # a fill there; a copy from the host would wait for the device
+        counts = [c if isinstance(c, Tensor) else torch.full((), float(c), device=device) for c in counts]
+        tally.add([*pieces, *counts], ())
+    else:
         tally.add(pieces, counts)  # pyright: ignore[reportArgumentType]
-        return
-    device = pieces[0].device
-    tally.add([*pieces, *(torch.as_tensor(c, dtype=torch.float64, device=device) for c in counts)], ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.received = 0  # exit code of the first signal
+        self.forward: Callable[[int], None] = lambda number: None  # to child processes
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Signals:
@@ -39,3 +41,5 @@ class Signals:
         if self.received:
             os._exit(code)
         self.received = code
+        if number != signal.SIGINT:  # a terminal sends that one to all processes by itself
+            self.forward(number)
