@@ -16,7 +16,15 @@ HEAVY = {
 }  # fmt: skip
 
 #: rooms that are only entered once a run is being built
-BUILDING = ("backends/torch", "backends/jax", "models/nets", "optim/algorithms", "soen/torch", "soen/kernel", "soen/jax")
+BUILDING = (
+    "backends/torch",
+    "backends/jax",
+    "models/nets",
+    "optim/algorithms",
+    "soen/torch",
+    "soen/kernel",
+    "soen/jax",
+)
 
 
 def on_the_check_path() -> list:
