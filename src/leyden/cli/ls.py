@@ -12,12 +12,16 @@ import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from leyden.cli import terminal
 
 if TYPE_CHECKING:
     from leyden.runs.table import Listed
+
+#: a terminal of so many columns takes a run in a line; on a narrower one its path is broken where paths may be
+WIDE = 110
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -63,6 +67,8 @@ def tell_runs(runs: list[Listed], root: Path) -> None:
 def row(one: Listed, root: Path) -> list[str]:
     """A run's cells."""
     folder = str(one.path.relative_to(root)) if one.path.is_relative_to(root) else str(one.path)
+    if terminal.is_terminal() and get_terminal_size().columns < WIDE:
+        folder = "/\n".join(" " * depth + name for depth, name in enumerate(folder.split("/")))
     status = one.status if one.repeats < 2 else f"{one.status} {one.done}/{one.repeats}"
     value = "" if one.value is None else f"{one.metric} {one.value}"
     return [

@@ -91,7 +91,7 @@ def _rich(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Collecti
             justify="right" if column in right else "left",
             style="cyan" if index == 0 else "",
             overflow="fold",
-            no_wrap=column in right,
+            no_wrap=index == 0 or column in right,
         )
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
