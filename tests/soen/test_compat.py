@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from leyden import soen
 from leyden.soen.compat import ITEMS
 from tests.soen.circuits import network, some_input, tree
+from tests.soen.golden_case import GOLDEN
 
 
 def test_all_items_are_asked_for_by_one_word() -> None:
@@ -62,3 +64,16 @@ def test_unused_connections_are_refused_or_kept_without_effect(method: str) -> N
     plain = network("NonLinear", network_evaluation_method=method)
     assert kept.output_width == 3 and "connections.J_1_to_1" in kept.state_dict()
     assert (kept(some_input()) == plain(some_input())).all()
+
+
+def test_what_a_model_file_of_the_original_never_used_is_dropped_with_a_warning(tmp_path) -> None:
+    content = torch.load(GOLDEN / "sd_tracking_power.soen", weights_only=True)
+    content["layers_config"][1]["params"]["source_func_type"] = "Tanh"
+    torch.save(content, tmp_path / "theirs.soen")
+    with pytest.warns(UserWarning) as caught:
+        saved = soen.load(tmp_path / "theirs.soen")
+    assert any("source_func_type" in str(w.message) for w in caught)
+    assert saved.circuit.layer(1).params.source_func == "RateArray"
+    torch.save(content | {"leyden": {}}, tmp_path / "ours.soen")
+    with pytest.raises(soen.CircuitError, match="source_func_type"):
+        soen.load(tmp_path / "ours.soen")

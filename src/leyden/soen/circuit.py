@@ -102,6 +102,22 @@ class Circuit(Frozen):
             warnings.warn(f"{name}: compat `keys` drops {', '.join(sorted(set(dropped)))}", stacklevel=2)
         return circuit
 
+    @classmethod
+    def salvage(cls, tree: Mapping[str, Any], name: str, compat: Any = None) -> Circuit:
+        """The circuit of a model file of the original, which may hold what the original takes and never uses.
+
+        Its numbers were trained without those settings, so they are dropped, with a warning that lists them.
+        """
+        try:
+            return cls.read(tree, name, compat)
+        except CircuitError as error:
+            unused = quirks.items(compat or ()) | quirks.UNUSED
+            circuit = cls.read(tree, name, sorted(unused))
+            warnings.warn(
+                f"{name} is read as the original reads it, which ignores: {error.problems}", stacklevel=2
+            )
+            return circuit
+
     def tree(self) -> dict[str, Any]:
         """The description as a plain tree that ``read`` takes again, defaults left out."""
         layers = [_short(layer, "layer_id", "layer_type") for layer in self.ordered]

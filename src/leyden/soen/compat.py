@@ -28,6 +28,9 @@ ITEMS = {
 
 EVERYTHING = frozenset(ITEMS)
 
+#: items without which some files of the original cannot be read at all
+UNUSED = frozenset({"keys", "switch_method", "unused_connections"})
+
 
 def items(value: Any) -> frozenset[str]:
     """The items that ``compat`` asks for: ``"soen"`` for all, else a list of their names."""

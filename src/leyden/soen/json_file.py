@@ -13,7 +13,7 @@ from .circuit import Circuit
 from .connections import Connection
 from .layers import Layer
 from .problems import CircuitError
-from .saved import Arrays, Saved
+from .saved import OURS, Arrays, Saved
 
 FORMAT = "soen-json"
 
@@ -34,8 +34,8 @@ def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None) -> Sav
         layers = {int(key.removeprefix("layer_")): entry for key, entry in tree["layers"].items()}
         connections = cast(Mapping[str, Any], tree["connections"])
         described = {
-            **tree.get("leyden", {}),
-            "simulation": {**tree.get("simulation", {}), **tree.get("leyden", {}).get("simulation", {})},
+            **tree.get(OURS, {}),
+            "simulation": {**tree.get("simulation", {}), **tree.get(OURS, {}).get("simulation", {})},
             "layers": [_layer(i, entry) for i, entry in layers.items()],
             "connections": [_connection(entry) for entry in connections["config"].values()],
         }
@@ -45,7 +45,8 @@ def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None) -> Sav
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CircuitError([f"{name} is no exported model: {error!r}"], "the file") from None
-    circuit = Circuit.read(described, name, compat)
+    read_circuit = Circuit.read if OURS in tree else Circuit.salvage
+    circuit = read_circuit(described, name, compat)
     return Saved(circuit=circuit, state=state, masks=masks, metadata=dict(tree.get("metadata", {})))
 
 
@@ -107,7 +108,7 @@ def write_exported(path: Path, saved: Saved, version: str) -> None:
             "global_matrix": _joined(saved, weights).tolist(),
             "global_mask": _joined(saved, saved.masks).tolist(),
         },
-        "leyden": circuit.own(),
+        OURS: circuit.own(),
     }
     path.write_text(json.dumps(tree, indent=1), encoding="utf-8")
 

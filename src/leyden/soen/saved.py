@@ -10,6 +10,9 @@ import numpy as np
 from .circuit import Circuit
 from .rate_table import RateTable
 
+#: key under which model files have what the original does not know; in files of the original it is missing
+OURS = "leyden"
+
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 

@@ -12,10 +12,8 @@ import numpy as np
 from .circuit import Circuit
 from .plain_pickle import read
 from .problems import CircuitError
-from .saved import Saved
+from .saved import OURS, Saved
 
-#: key under which what the original does not know is written
-OURS = "leyden"
 NEEDED = ("state_dict", "sim_config", "layers_config", "connections_config")
 
 
@@ -37,7 +35,8 @@ def read_soen(path: Path, compat: Any = None) -> Saved:
     if isinstance(tree.get("dt"), float | int) and not simulation.get("dt_learnable"):
         simulation["dt"] = tree["dt"]
     layers, connections = _plain(tree["layers_config"]), _plain(tree["connections_config"])
-    circuit = Circuit.read(
+    read_circuit = Circuit.read if OURS in tree else Circuit.salvage
+    circuit = read_circuit(
         {**ours, "simulation": simulation, "layers": layers, "connections": connections}, str(path), compat
     )
     return Saved(

@@ -16,8 +16,7 @@ from ..circuit import Circuit
 from ..json_file import write_exported
 from ..layers import Layer
 from ..problems import CircuitError
-from ..saved import Saved
-from ..soen_file import OURS
+from ..saved import OURS, Saved
 from .kinds.gated import LeakyGRU
 from .layer import Connectivity
 from .layer import Layer as Running
