@@ -1,0 +1,76 @@
+"""Real processes to kill: forked from this one, which has imported everything, each in a session of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+
+class Child:
+    """A forked process. What it prints goes into ``log``.
+
+    Args:
+        work: What it does; gives its exit code.
+        log: A file.
+    """
+
+    def __init__(self, work: Callable[[], int], log: Path) -> None:
+        self.log = log
+        self.pid = os.fork()
+        if self.pid:
+            return
+        code = 1
+        try:
+            os.setsid()
+            file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(file, 1)
+            os.dup2(file, 2)
+            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+            code = work()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal; SIGKILL goes to everything that the process has started, too."""
+        with suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+
+    def wait(self, seconds: float = 120.0) -> int:
+        """Its exit code, negative after a signal; what it has started is ended as well."""
+        if not self.lasts(seconds):
+            code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        else:
+            self.kill()
+            os.waitpid(self.pid, 0)
+            raise TimeoutError(f"a process was not done after {seconds:.0f} s; it said:\n{self.said()}")
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return code
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether it is still there after so long; returns early if it is not."""
+        import select
+
+        handle = os.pidfd_open(self.pid)
+        try:
+            return not select.select([handle], [], [], seconds)[0]
+        finally:
+            os.close(handle)
+
+    def said(self) -> str:
+        """What it has printed, the end of it."""
+        return self.log.read_text()[-3000:] if self.log.exists() else ""
