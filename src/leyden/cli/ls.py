@@ -20,7 +20,7 @@ from leyden.cli import terminal
 if TYPE_CHECKING:
     from leyden.runs.table import Listed
 
-#: a terminal of so many columns takes a run in a line; on a narrower one its path is broken where paths may be
+#: a terminal of so many columns takes a run in a line; narrower ones break its path where paths may be
 WIDE = 110
 
 
