@@ -13,7 +13,6 @@ moving average, running sums of losses and metrics         on the device; nobody
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -104,24 +103,24 @@ class Step:
         self.format.unscale(optimizer)
         present = gradients.present()
         if present:
-            with torch.no_grad():
-                norm = gradients.norm(present)
-                if self.format.scaler is None:  # a scaler has its own way with overflow
-                    self.guard.check(step, norm)
-                gradients.clip(present, norm)
+            norm = gradients.norm(present)
+            if self.format.scaler is None:  # a scaler has its own way with overflow
+                self.guard.check(step, norm)
+            gradients.clip(present, norm)
             self.format.step(optimizer)
         gradients.drop()
 
-    def _factors(self, step: int, counts: Sequence[Tensor | int]) -> list[Any]:
-        """weight / count of each term, the count over all pieces and ranks."""
+    def _factors(self, step: int, counts: Sequence[Tensor | int]) -> list[Tensor]:
+        """weight / count of each term, the count over all pieces and ranks: gradients of the terms' sums."""
         weights = self.score.objective.weights_at(step)
         if self.place.world > 1:
             counts = self._counts_of_all(counts, len(weights))
+        device = self.place.device
         return [
-            # a term that counts nothing has a sum of 0, which this large number leaves at 0
-            weight / count.clamp_min(1e-30)
+            # a term that counts nothing has gradients of 0, which this large number leaves at 0
+            (weight / count.clamp_min(1e-30)).float()
             if isinstance(count, Tensor)
-            else (weight / count if count else 0.0)
+            else torch.full((), weight / count if count else 0.0, device=device)
             for weight, count in zip(weights, counts, strict=True)
         ]
 
@@ -130,10 +129,10 @@ class Step:
         for index, count in enumerate(counts):
             total[index] = count
         self.place.sum_over_ranks([total])
-        return list(total.float().unbind())
+        return list(total.unbind())
 
     def _backward(
-        self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Any]
+        self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
     ) -> list[Tensor]:
         """Gradients of this rank's samples, and their sums; retries in halves until every rank is through."""
         while True:
@@ -162,7 +161,7 @@ class Step:
                 f"another process ran out of memory in optimizer step {step} with one sample"
             )
 
-    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Any]) -> list[Tensor]:
+    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]) -> list[Tensor]:
         """Forward and backward of every piece; gives the sums of loss terms and metrics, added up."""
         task, score = self.task, self.score
         sums: list[Tensor] = []
@@ -171,10 +170,7 @@ class Step:
                 outputs = task.forward(self.model, self.format.inputs(piece))
             outputs, targets = as_full(outputs), task.targets(piece)
             totals = score.totals(outputs, targets)
-            loss = totals[0] * factors[0]
-            for total, factor in zip(totals[1:], factors[1:], strict=True):
-                loss = loss + total * factor
-            self.format.backward(loss)
+            self.format.backward(totals, factors)
             found = [total.detach() for total in totals]
             found += score.measures(outputs.detach(), targets)
             sums = found if not sums else [a + b for a, b in zip(sums, found, strict=True)]
