@@ -162,3 +162,23 @@ def test_layers_of_an_exported_model_go_by_their_numbers(tmp_path: Path) -> None
         soen.build(GOLDEN / "sd_tracking_power.export.json", table=table),
     )
     assert gaps.layer(7).phi_offset.tolist() == plain.layer(1).phi_offset.tolist()
+
+
+def test_a_key_without_a_value_is_a_missing_key() -> None:
+    plain = tree("SingleDendrite")
+    empty = tree("SingleDendrite")
+    empty["layers"][1] |= {"noise": None, "description": None}
+    empty["layers"][1]["params"] |= {"polarity": None, "solver": None}
+    empty["connections"][0] |= {"params": {"constraints": None, "mode": None}, "perturb": None}
+    assert soen.Circuit.read(empty) == soen.Circuit.read(plain)
+
+
+def test_a_circuit_is_built_in_python_as_well() -> None:
+    circuit = soen.Circuit(
+        layers=(
+            soen.Layer(layer_id=0, layer_type="Linear", params={"dim": 3}),
+            soen.Layer(layer_id=1, layer_type="SingleDendrite", params={"dim": 3, "source_func": "Tanh"}),
+        ),
+        connections=(soen.Connection(from_layer=0, to_layer=1),),
+    )
+    assert circuit == soen.Circuit.read(tree("SingleDendrite"))

@@ -12,15 +12,18 @@ from leyden.spec.strict import Strict
 
 
 class Frozen(Strict):
-    """Frozen, checked, nothing extra; under ``compat: keys`` unknown keys are dropped and told."""
+    """Frozen, checked, nothing extra, null as good as absent; ``compat: keys`` drops unknown keys."""
 
     @model_validator(mode="before")
     @classmethod
     def _drop_unknown_keys(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, Mapping):
+            return {} if data is None else data
+        # a key without a value says as much as a missing key
+        tree = {key: value for key, value in cast(Mapping[str, Any], data).items() if value is not None}
         dropped = (info.context or {}).get("dropped")
-        if dropped is None or not isinstance(data, Mapping):
-            return data
-        tree = cast(Mapping[str, Any], data)
+        if dropped is None:
+            return tree
         dropped += [f"{cls.__name__}.{key}" for key in tree if key not in cls.model_fields]
         return {key: value for key, value in tree.items() if key in cls.model_fields}
 
