@@ -30,13 +30,14 @@ def wrapped(text: str, stream: TextIO) -> str:
     if not stream.isatty():
         return text
     width = get_terminal_size().columns
-    lines = [
-        wrap(
-            line, width, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 4), break_on_hyphens=False
-        )
-        for line in text.splitlines()
-    ]
+    indents = [" " * (len(line) - len(line.lstrip()) + 4) for line in text.splitlines()]
+    lines = [_broken(line, width, indent) for line, indent in zip(text.splitlines(), indents, strict=True)]
     return "\n".join("\n".join(pieces) for pieces in lines)
+
+
+def _broken(line: str, width: int, indent: str = "") -> list[str]:
+    """A line in pieces of ``width``; paths and commands' words stay whole, to be copied."""
+    return wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def duration(seconds: float) -> str:
@@ -59,7 +60,7 @@ def facts(lines: Mapping[str, str]) -> None:
     width = max(map(len, lines), default=0) + 3
     room = get_terminal_size().columns - width - 2 if is_terminal() else 10_000
     for topic, text in lines.items():
-        first, *rest = [part for line in text.splitlines() for part in wrap(line, max(room, 30))]
+        first, *rest = [part for line in text.splitlines() for part in _broken(line, max(room, 30))]
         print(f"  {bold(topic)}{' ' * (width - len(topic))}{first}")
         for line in rest:
             print(f"  {' ' * width}{line}")
