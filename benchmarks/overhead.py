@@ -7,8 +7,8 @@ that Leyden is compared with is written by hand: gather a batch, forward, backwa
 does in every step besides: loss and accuracy added up on the device, read every 50 steps, and gradients
 looked at for NaN. Lightning's Trainer is compared with the bare loop, as it does none of that by itself.
 
-Rivals take turns within one process; the quickest epoch of all rounds counts. CPU time instead of wall time, because
-other programs on the machine would otherwise be measured too.
+Rivals take turns within one process; the quickest epoch of all rounds counts. CPU time instead of wall time,
+because other programs on the machine would otherwise be measured too.
 """
 
 from __future__ import annotations
