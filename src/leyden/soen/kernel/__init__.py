@@ -1,1 +1,1 @@
-"""Fast paths for circuits: a compiled time loop with a hand-written adjoint, and torch operations without it."""
+"""Fast ways through a circuit: a compiled time loop with a hand-written adjoint, or torch operations."""

@@ -98,7 +98,9 @@ def library() -> Library:
         getLogger("leyden").info("circuits run on torch operations, which is slower: %s", error)
         return Library(problem=str(error))
     if loaded.leyden_soen_abi() != ABI:
-        return Library(problem=f"the library has ABI {loaded.leyden_soen_abi()}, but this version needs {ABI}")
+        return Library(
+            problem=f"the library has ABI {loaded.leyden_soen_abi()}, but this version needs {ABI}"
+        )
     for name in ("leyden_soen_cells", "leyden_soen_cells_adjoint"):
         for precision in ("f32", "f64"):
             getattr(loaded, f"{name}_{precision}").restype = c_int

@@ -1,8 +1,7 @@
-"""Nodes with one state each over a whole sequence: the compiled time loop and its adjoint as one operation."""
+"""Nodes with one state each over a sequence: the compiled time loop and its adjoint as one operation."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -103,8 +102,8 @@ def weight_gradient(flux: Tensor, history: Tensor, plan: Plan) -> Tensor:
     """Gradient of the recurrent weights.
 
     Args:
-        flux: Gradient of the flux at each step, (batch, time + 1, nodes), zero at the last; then samples lie one
-            behind the other and one matrix product sums over both.
+        flux: Gradient of the flux at each step, (batch, time + 1, nodes), zero at the last: so samples lie
+            one behind the other, and one matrix product sums over both.
         history: (batch, time + 1, nodes).
         plan: Which states each segment saw.
     """
@@ -142,7 +141,7 @@ class _Compiled(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         saved, plan = ctx.saved_tensors, ctx.plan
-        _, history, weight, _, _, plus, minus, dt, _ = saved
+        _, history, _, _, _, plus, minus, dt, _ = saved
         given = grads[0] if _rows_follow(grads[0]) else grads[0].contiguous()
         batch, longer, nodes = history.shape
         flux, start = torch.empty_like(history), history.new_empty(batch, nodes)
@@ -174,7 +173,9 @@ def _call(plan: Plan, saved: Sequence[Tensor | None]) -> abi.Cells:
         steps=longer - 1,
         nodes=nodes,
         segments=len(segments),
-        threads=threads(batch, batch * (longer - 1) * nodes * ((2 * nodes if weight is not None else 0) + EVALUATION)),
+        threads=threads(
+            batch, batch * (longer - 1) * nodes * ((2 * nodes if weight is not None else 0) + EVALUATION)
+        ),
         flux=_address(flux),
         history=_address(history),
         weight=_address(weight),
@@ -193,7 +194,9 @@ def _call(plan: Plan, saved: Sequence[Tensor | None]) -> abi.Cells:
 
 def table(rates: Rates) -> abi.Table:
     """A rate table for the library; it points into ``rates``."""
-    return abi.Table(rates.bordered.data_ptr(), rates.rows, rates.columns, float(rates.low), float(rates.high))
+    return abi.Table(
+        rates.bordered.data_ptr(), rates.rows, rates.columns, float(rates.low), float(rates.high)
+    )
 
 
 def threads(batch: int, work: float) -> int:

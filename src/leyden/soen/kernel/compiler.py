@@ -1,7 +1,7 @@
-"""Turns the C source beside this file into a library: once for each machine, at first use, where `cc` exists.
+"""Turns the C source beside this file into a library: once a machine, at first use, where `cc` exists.
 
-A wheel may carry libraries in ``built/``; else the library lies in the user's cache, named after the source and the
-processor, so that a new version or another machine never meets an old one.
+A wheel may carry libraries in ``built/``; else they lie in the cache of the user, named after the source and
+the processor, so that a new version or another machine never meets an old one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from pathlib import Path
 SOURCE = Path(__file__).parent / "c"
 BUILT = Path(__file__).parent / "built"
 
-#: no -ffast-math: linked into a library, it makes older compilers switch off subnormal numbers for the whole process
+#: no -ffast-math: in a library, it makes older compilers switch off subnormal numbers for the whole process;
+#: no contraction: the rounding of torch decides on which side of a border in the rate table a flux is
 FLAGS = (
-    "-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffp-contract=fast",
+    "-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffp-contract=off",
     "-fvisibility=hidden", "-fPIC", "-shared",
 )  # fmt: skip
 LIBRARIES = ("-lm", "-pthread")
@@ -83,7 +84,9 @@ def compiled(variant: Variant, folder: Path) -> Path:
     if compiler is None:
         raise NoCompilerError(f"there is no C compiler `{os.environ.get('CC', 'cc')}`")
     target = folder / file_name(variant)
-    getLogger("leyden").info("compiling the circuit kernel for %s, once for this machine: %s", variant.name, target)
+    getLogger("leyden").info(
+        "compiling the circuit kernel for %s, once for this machine: %s", variant.name, target
+    )
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / target.name
         command = [compiler, *FLAGS, *variant.flags, str(SOURCE / "kernel.c"), "-o", str(made), *LIBRARIES]

@@ -2,6 +2,11 @@
    extensions of GCC and Clang: no headers of Python or torch, so one binary serves every version of both. */
 
 #include <math.h>
+#if defined(__FMA__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 #include "abi.h"
 #include "threads.h"
@@ -42,6 +47,8 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #undef ABS
 #undef SQRT
 #undef LANES
+#undef FUSED
+#undef MULTIPLY_ADD
 #undef BLOCK_ROWS
 #undef FLUSH
 #undef INSTANCES

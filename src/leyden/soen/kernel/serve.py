@@ -1,0 +1,74 @@
+"""Hands a layer's sequence to the fastest way that serves it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..torch.edges import Edge
+from ..torch.layer import Layer, Now, Rolled
+from ..torch.rates import Rates
+from .cells import Drive, Plan, Segment, compiled
+from .fused import driven, fused
+from .ways import ARMS, OFFSETS, decide, source_name
+
+
+def served(
+    layer: Layer, phi: Tensor, start: Tensor, loop: Edge | None, now: Now, *, observed: bool
+) -> Rolled | None:
+    """The whole sequence of a layer, None where every step has to be taken on its own.
+
+    Args:
+        layer: The layer.
+        phi: External flux, (batch, time, nodes).
+        start: State before the first step, (batch, nodes).
+        loop: The self connection.
+        now: What holds during this forward.
+        observed: Whether the flux and g of every step are wanted.
+    """
+    decision = decide(layer, phi, loop, now)
+    if decision.way == "steps":
+        return None
+    arms, values = ARMS[type(layer)], now.values
+    g_noise, s_noise = _noise(phi, now)
+    drive = Drive(
+        phi=phi,
+        weight=None if loop is None else loop.weight,
+        offset=values[OFFSETS[arms]],
+        bias=values["bias_current"],
+        plus=values["gamma_plus"],
+        minus=values["gamma_minus"],
+        start=start,
+        dt=now.dt,
+        g_noise=g_noise,
+        s_noise=s_noise,
+    )
+    if decision.way == "fused":
+        history = fused(drive, now.source, arms)
+    else:
+        name = source_name(now)
+        assert name is not None
+        rates = now.source if isinstance(now.source, Rates) else None
+        history = compiled(drive, Plan((Segment(0, phi.shape[2], name, arms),), rates))
+    seen = _observed(drive, history, arms, now) if observed else (None, None)
+    return Rolled(history, (history[:, -1],), (), *seen)
+
+
+def _observed(drive: Drive, history: Tensor, arms: int, now: Now) -> tuple[Tensor, Tensor]:
+    """The flux that source functions saw and what they gave, (batch, time, nodes), from the states before."""
+    before, phi = history[:, :-1], drive.phi
+    if drive.weight is not None:
+        phi = phi + before @ drive.weight.t()
+    g = driven(now.source, arms, phi, drive.offset, drive.bias, before)
+    g = g if drive.g_noise is None else g + drive.g_noise
+    # a dendrite shows its flux with the offset, a multiplier what reaches both of its arms
+    return (phi + drive.offset if arms == 1 else phi), g
+
+
+def _noise(phi: Tensor, now: Now) -> tuple[Tensor | None, Tensor | None]:
+    """What disturbs g and s, (batch, time, nodes), drawn in the order in which steps would draw it."""
+    keys = [key for key in ("g", "s") if key in now.noise.levels.keys]
+    zero = torch.zeros_like(phi[:, 0])
+    drawn = [[now.noise(key, zero) for key in keys] for _ in range(phi.shape[1])] if keys else []
+    found = {key: torch.stack([step[n] for step in drawn], 1) for n, key in enumerate(keys)} if drawn else {}
+    return found.get("g"), found.get("s")

@@ -1,0 +1,124 @@
+"""Decides how the sequence of a layer is computed, in one place, and says why."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..problems import CircuitError
+from ..torch.edges import Edge, Fixed
+from ..torch.kinds.dendrite import SingleDendrite
+from ..torch.kinds.multiplier import MultiplierWICC
+from ..torch.layer import Layer, Now
+from ..torch.rates import Rates
+from ..torch.sources import CLOSED
+from . import abi
+
+#: compiled: the C time loop; fused: one operation on torch; steps: one by one, with gradients of any order
+Way = Literal["compiled", "fused", "steps"]
+
+#: environment variable with the fastest way that may be taken
+VARIABLE = "LEYDEN_SOEN_WAY"
+
+_chosen: ContextVar[Way | None] = ContextVar("soen way", default=None)
+
+#: kinds that the fast ways know, with their arms
+ARMS: dict[type[Layer], int] = {SingleDendrite: 1, MultiplierWICC: 2}
+OFFSETS = {1: "phi_offset", 2: "phi_y"}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The way that is taken, and in words why no faster one is."""
+
+    way: Way
+    why: str = ""
+
+
+@contextmanager
+def at_most(way: Way) -> Generator[None]:
+    """Take no faster way than this one inside the block; ``steps`` serves second derivatives."""
+    token = _chosen.set(_known(way, "at_most"))
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def allowed() -> Way:
+    """The fastest way that may be taken: ``at_most``, else ``LEYDEN_SOEN_WAY``, else all."""
+    return _chosen.get() or _known(os.environ.get(VARIABLE, "compiled"), VARIABLE)
+
+
+def _known(way: str, place: str) -> Way:
+    for known in get_args(Way):
+        if way == known:
+            return known
+    raise CircuitError([f"{place} must be one of {', '.join(get_args(Way))}, but got {way!r}"])
+
+
+def decide(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> Decision:
+    """How the sequence of a layer is computed.
+
+    Args:
+        layer: The layer.
+        phi: Its flux, (batch, time, nodes).
+        loop: Its self connection.
+        now: What holds during this forward.
+    """
+    most = allowed()
+    if most == "steps":
+        return Decision("steps", "asked for")
+    if reason := _stepped(layer, phi, loop, now):
+        return Decision("steps", reason)
+    if most == "fused":
+        return Decision("fused", "asked for")
+    if source_name(now) is None:
+        return Decision("fused", "its source function is not in the kernel")
+    if phi.device.type != "cpu":
+        return Decision("fused", f"the kernel runs on the processor, not on {phi.device.type}")
+    if problem := abi.library().problem:
+        return Decision("fused", problem)
+    return Decision("compiled")
+
+
+def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
+    """Why every step has to be taken on its own; empty where it has not."""
+    if type(layer) not in ARMS or layer.params.solver != "FE":
+        return f"a {type(layer).__name__} layer is not in the kernel"
+    if loop is not None and (type(loop) is not Fixed or loop.disturbed is not None):
+        return "its self connection is more than a fixed matrix product"
+    if levels := now.noise.levels.keys - {"phi", "g", "s"}:
+        return f"noise on {', '.join(sorted(levels))} changes at every step"
+    if now.noise.levels.relative and now.noise.levels.keys - {"phi"}:
+        return "relative noise depends on the states"
+    return unfit(phi, *([] if loop is None else [loop.weight]), *now.values.values())
+
+
+def unfit(*tensors: Tensor) -> str:
+    """Why tensors cannot be handed to a kernel; empty where they can."""
+    first = tensors[0]
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return "the circuit is being traced"
+    if torch._C._are_functorch_transforms_active():
+        return "torch.func transforms it"
+    if first.dtype not in (torch.float32, torch.float64):
+        return f"the kernel computes in float32 and float64, but this is {first.dtype}"
+    if any(t.dtype != first.dtype or t.device != first.device for t in tensors):
+        return "its tensors differ in type or device"
+    return ""
+
+
+def source_name(now: Now) -> str | None:
+    """The name that the kernel has for a source function, None where it has none."""
+    if isinstance(now.source, Rates):
+        served = not now.source.bordered.requires_grad
+        return ("RateArray, edge" if now.source.edge else "RateArray") if served else None
+    return next((name for name, known in CLOSED.items() if known is now.source), None)
