@@ -422,3 +422,16 @@ def test_a_network_is_exported_as_it_runs() -> None:
     net = soen.build(tree("SingleDendrite", connections=LOOP), seed=0)
     x = some_input().float()
     torch.testing.assert_close(torch.export.export(net, (x,)).module()(x), net(x))
+
+
+@pytest.mark.parametrize("kind", [k for k in KINDS if k != "Linear"])
+def test_every_trained_parameter_has_a_gradient_as_distributed_training_needs(kind: str) -> None:
+    net = network(kind)
+    net(some_input()).sum().backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_a_network_within_another_module_keeps_its_names() -> None:
+    outer = torch.nn.Sequential(network("LSTM", "LeakyGRU"))
+    assert "0.layers.1.module.weight_ih_l0" in outer.state_dict()
+    assert not any(outer.load_state_dict(outer.state_dict()))

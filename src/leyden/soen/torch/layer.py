@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from ..layers import Layer as Spec
 from ..layers import LayerParams
+from ..sources import SOURCES
 from .edges import Edge
 from .noise import Disturbance, Levels
 from .parameters import stored, stored_box, values
@@ -110,6 +111,7 @@ class Layer(nn.Module):
         self._bounds = {
             self.stored_name(n): stored_box(self.params.box(n), r.log) for n, r in self.params.rules().items()
         }
+        self._deaf = _first_parameter(self.params) if _never_uses_bias(self.params) else ""
         for name, rule in self.params.rules().items():
             distribution = self.params.parameter(name).distribution
             first = values(distribution, self.params.dim, birth.generator, birth.fan_outs)
@@ -141,6 +143,9 @@ class Layer(nn.Module):
         for name, rule in self.params.rules().items():
             parameter = self.held(name)
             found[name] = torch.exp(parameter) if rule.log else parameter
+        if self._deaf and found["bias_current"].requires_grad:
+            # the source function never uses the bias, but a distributed reduction waits for its gradient
+            found[self._deaf] = found[self._deaf] + 0.0 * found["bias_current"]
         return found
 
     def set_value(self, name: str, value: Tensor | float) -> None:
@@ -178,3 +183,16 @@ class Layer(nn.Module):
             now: What holds during this forward.
         """
         return None
+
+
+def _never_uses_bias(params: LayerParams) -> bool:
+    """Whether there is a bias current that the source function does not depend on."""
+    return (
+        "bias_current" in params.rules()
+        and not SOURCES[getattr(params, "source_func", "RateArray")].uses_current
+    )
+
+
+def _first_parameter(params: LayerParams) -> str:
+    """The first parameter that is not the bias current."""
+    return next(name for name in params.rules() if name != "bias_current")
