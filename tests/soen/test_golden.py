@@ -118,3 +118,11 @@ def test_a_written_model_file_has_what_the_original_looks_for(tmp_path: Path) ->
     assert set(found["state_dict"]) == set(expected["state_dict"])
     for key, tensor in expected["state_dict"].items():
         torch.testing.assert_close(found["state_dict"][key], tensor, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_of_a_file_draws_the_weights_that_the_original_draws(name: str) -> None:
+    case = Case.read(name)
+    drawn = soen.build(case.circuit, table=TABLE).state_dict()
+    for key, weight in case.tensors("param/connections.").items():
+        torch.testing.assert_close(drawn[f"connections.{key}"], weight, atol=1e-7, rtol=0)
