@@ -115,13 +115,8 @@ class Step:
         weights = self.score.objective.weights_at(step)
         if self.place.world > 1:
             counts = self._counts_of_all(counts, len(weights))
-        device = self.place.device
         return [
-            # a term that counts nothing has gradients of 0, which this large number leaves at 0
-            (weight / count.clamp_min(1e-30)).float()
-            if isinstance(count, Tensor)
-            else torch.full((), weight / count if count else 0.0, device=device)
-            for weight, count in zip(weights, counts, strict=True)
+            _factor(weight, count, self.place.device) for weight, count in zip(weights, counts, strict=True)
         ]
 
     def _counts_of_all(self, counts: Sequence[Tensor | int], terms: int) -> list[Tensor]:
@@ -175,3 +170,11 @@ class Step:
             found += score.measures(outputs.detach(), targets)
             sums = found if not sums else [a + b for a, b in zip(sums, found, strict=True)]
         return sums
+
+
+def _factor(weight: float, count: Tensor | int, device: torch.device) -> Tensor:
+    """weight / count, float32; large and finite where nothing counts, because gradients are 0 there."""
+    if not isinstance(count, Tensor):
+        return torch.full((), weight / count if count else 0.0, device=device)
+    factor = count.to(torch.float32, copy=True).clamp_min_(1e-30).reciprocal_()
+    return factor if weight == 1.0 else factor.mul_(weight)
