@@ -139,7 +139,7 @@ class _Compiled(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         saved, plan = ctx.saved_tensors, ctx.plan
         _, history, _, _, _, plus, minus, dt, _ = saved
         given = grads[0] if _rows_follow(grads[0]) else grads[0].contiguous()

@@ -6,16 +6,16 @@ differentiated for many steps at once, so that a step back is three operations.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from ..torch.rates import Rates
 from ..torch.sources import Source
 from .cells import Drive
+from .slopes import evaluated
 
 #: elements of a piece of the backward pass, such that its arrays stay in the second level cache
 PIECE = 1 << 16
@@ -50,13 +50,17 @@ class _Fused(torch.autograd.Function):
         history[0] = start
         back = None if weight is None else weight.t().contiguous()
         g_noises, s_noises = _steps(g_noise), _steps(s_noise)
-        quick = _quick(source)
+        quick = evaluated(source)
+        # without recurrence the flux is known beforehand
+        known = quick.fold(flux + offset).unbind(0) if back is None and arms == 1 else None
         for t, (p, s, new) in enumerate(
             zip(flux.unbind(0), history[:-1].unbind(0), history[1:].unbind(0), strict=True)
         ):
             if back is not None:
                 p.addmm_(s, back)
-            g = driven(quick, arms, p, offset, bias, s)
+            g = quick.value(quick.fold(p + offset) if known is None else known[t], bias - s)
+            if arms == 2:
+                g = g - quick.value(quick.fold(p - offset), bias + s)
             if g_noises is not None:
                 g = g + g_noises[t]
             # in the order of the equation, as the other ways have it
@@ -70,7 +74,7 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         flux, history, weight, offset, bias, plus, minus, dt, g_noise = ctx.saved_tensors
         given, by_flux = grads[0].transpose(0, 1), torch.empty_like(flux)
         steps, batch, nodes = flux.shape
@@ -103,11 +107,18 @@ def _slopes(
     source: Source, arms: int, flux: Tensor, offset: Tensor, bias: Tensor, before: Tensor
 ) -> list[Tensor]:
     """g and its derivatives by flux, offset, bias and state at every point, (time, batch, nodes) each."""
-    with torch.enable_grad():
-        points = [t.detach().expand_as(flux).requires_grad_() for t in (flux, offset, bias, before)]
-        g = driven(source, arms, *points)
-        slopes = torch.autograd.grad(g.sum(), points, allow_unused=True, materialize_grads=True)
-    return [g.detach(), *slopes]
+    quick = evaluated(source)
+    g, by_phi, by_current = quick.slopes(flux + offset, bias - before)
+    if arms == 1:
+        return [g, by_phi, by_phi, by_current, -by_current]
+    down, down_phi, down_current = quick.slopes(flux - offset, bias + before)
+    return [
+        g - down,
+        by_phi - down_phi,
+        by_phi + down_phi,
+        by_current - down_current,
+        -by_current - down_current,
+    ]
 
 
 def _retreat(
@@ -155,21 +166,3 @@ def _retreat(
 
 def _steps(noise: Tensor | None) -> tuple[Tensor, ...] | None:
     return None if noise is None else noise.unbind(1)
-
-
-def _quick(source: Source) -> Callable[[Tensor, Tensor], Tensor]:
-    """The source function in fewer operations, where it looks a table up: torch's own bilinear sampling."""
-    if not isinstance(source, Rates) or source.edge:
-        return source
-    table = source.bordered.view(source.rows + 4, source.columns + 2)[2:-2, :-2]
-    image, span = table[None, None], source.high - source.low
-
-    def sampled(phi: Tensor, current: Tensor) -> Tensor:
-        # the operations of ``Rates`` in their order, as far as torch does not do them itself
-        folded = torch.remainder(phi, 1.0)
-        u = torch.minimum(folded, 1.0 - folded).mul_(4.0).sub_(1.0)
-        v = (current - source.low).mul_(2.0).div_(span).sub_(1.0)
-        grid = torch.stack([u, v], -1).unsqueeze(0)
-        return torch.grid_sampler_2d(image, grid, 0, 0, True)[0, 0]
-
-    return sampled
