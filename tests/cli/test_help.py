@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import leyden.cli
-from leyden.cli.commands import COMMANDS
+from leyden.cli.commands import COMMANDS, GROUPS
 from leyden.cli.main import main
 
 HEAVY = ["torch", "lightning", "pydantic", "rich", "numpy", "ruamel", "pandas"]
@@ -37,19 +37,37 @@ def test_installed_command_prints_the_table(capsys: pytest.CaptureFixture[str]) 
 def test_table_and_files_are_the_same_commands() -> None:
     folder = Path(leyden.cli.__file__).parent
     with_run = {path.stem for path in folder.glob("*.py") if "def run(args" in path.read_text()}
-    assert with_run == set(COMMANDS)
+    assert with_run == COMMANDS.keys() - GROUPS.keys()
+    for group, table in GROUPS.items():
+        inside = (folder / group).glob("*.py")
+        with_run = {path.stem.replace("_", "-") for path in inside if "def run(args" in path.read_text()}
+        assert with_run == table.keys()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_a_group_lists_its_commands_and_explains_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["soen"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {name} " in text for name in GROUPS["soen"])
+    assert main(["soen", "simulat"]) == 2
+    assert "`simulate`" in capsys.readouterr().err
+
+
+EVERY = [
+    *(COMMANDS.keys() - GROUPS.keys()),
+    *(f"{g} {name}" for g, table in GROUPS.items() for name in table),
+]
+
+
+@pytest.mark.parametrize("command", sorted(EVERY))
 def test_every_command_has_help_with_an_example_of_itself(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    assert main([command, "--help"]) == 0
+    assert main([*command.split(), "--help"]) == 0
     text = capsys.readouterr().out
     assert f"  leyden {command}" in text.partition("examples:")[2]
     assert max(map(len, text.splitlines())) <= 80
-    doc = import_module(f"leyden.cli.{command}").__doc__
+    doc = import_module("leyden.cli." + command.replace(" ", ".").replace("-", "_")).__doc__
     assert doc is not None and doc.startswith(f"leyden {command}: ")
 
 

@@ -1,15 +1,21 @@
-"""`leyden soen simulate` and `leyden soen show`."""
+"""`leyden soen simulate`, `show` and `rate-table`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from leyden import soen
-from leyden.soen.command import main
+from leyden.cli.main import main as command_line
 from tests.soen.golden_case import GOLDEN, Case
+
+
+def main(words: list[str]) -> int:
+    """A command of the group."""
+    return command_line(["soen", *words])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def test_arrays_that_fit_nothing_are_refused(tmp_path: Path) -> None:
             simulate(saved, case.arrays["input"], case.arrays | {name: np.zeros(5)})
 
 
-def test_an_input_file_without_an_input_is_refused(tmp_path: Path) -> None:
+def test_an_input_file_without_an_input_is_refused(tmp_path: Path, capsys) -> None:
     np.savez(tmp_path / "x.npz", inputs=np.zeros((1, 2, 3)))
     words = [
         "simulate",
@@ -80,8 +86,8 @@ def test_an_input_file_without_an_input_is_refused(tmp_path: Path) -> None:
         "--output",
         "o.npz",
     ]
-    with pytest.raises(soen.CircuitError, match=r"must have an array `input`.*but has inputs"):
-        main(words)
+    assert main(words) == 2
+    assert re.search(r"must have an array `input`.*but has inputs", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +98,27 @@ def test_a_circuit_is_told_in_physical_units(file: str, capsys) -> None:
     text = capsys.readouterr().out
     assert "time step     37 = 0.09988 ns" in text and "J_0_to_1: dense" in text
     assert ("µA" in text) == (not file.startswith("virtual"))
+
+
+def test_a_rate_table_is_computed_for_the_wanted_grid(tmp_path: Path) -> None:
+    words = [
+        "rate-table",
+        "--output",
+        str(tmp_path / "t.npz"),
+        "--currents",
+        "1.5",
+        "2.0",
+        "2",
+        "--fluxes",
+        "3",
+    ]
+    assert main(words) == 0
+    table = soen.RateTable.read(tmp_path / "t.npz")
+    assert table.rates.shape == (2, 3) and table.parameters["beta_c"] == 0.3
+    assert (np.diff(table.rates, axis=0) > 0).all()  # more bias, more voltage
+
+
+def test_a_wrong_grid_is_refused(tmp_path: Path, capsys) -> None:
+    words = ["rate-table", "--output", str(tmp_path / "t.npz"), "--currents", "2.0", "1.5", "2"]
+    assert main(words) == 2
+    assert "ascending" in capsys.readouterr().err

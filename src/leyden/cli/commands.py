@@ -20,6 +20,18 @@ TABLE: dict[str, dict[str, str]] = {
         "schema": "the JSON Schema that lets an editor complete and check run files",
         "parts": "the catalogue of everything a run file can name, with its settings",
     },
+    "Simulate": {
+        "soen": "superconducting circuits: simulate, show, rate-table",
+    },
+}
+
+#: group of commands -> command -> one line; each is implemented by the file of its name in the group's folder
+GROUPS: dict[str, dict[str, str]] = {
+    "soen": {
+        "simulate": "the history of every layer of a circuit, from an input over time",
+        "show": "what is in a circuit: layers, connections, parameters, physical units",
+        "rate-table": "compute the table that the RateArray source reads, from the circuit equations",
+    },
 }
 
 COMMANDS = {name: line for group in TABLE.values() for name, line in group.items()}

@@ -6,11 +6,11 @@ Nothing heavy is imported on the way to a command: `leyden --help` answers befor
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from leyden.cli.commands import COMMANDS, TABLE
+from leyden.cli.commands import COMMANDS, GROUPS, TABLE
 
 INTRODUCTION = """\
 usage: leyden COMMAND ...
@@ -47,7 +47,22 @@ def main(words: Sequence[str] | None = None) -> int:
     if command not in COMMANDS:
         print(unknown(command), file=sys.stderr)
         return 2
-    return start(command, rest)
+    return group(command, rest) if command in GROUPS else start(command, rest)
+
+
+def group(name: str, words: Sequence[str]) -> int:
+    """Run one command of a group, such as `leyden soen show`."""
+    table = GROUPS[name]
+    command, *rest = list(words) or ["--help"]
+    if command in ("-h", "--help"):
+        width = max(map(len, table)) + 3
+        lines = [f"  {one:{width}}{line}" for one, line in table.items()]
+        print("\n".join([f"usage: leyden {name} COMMAND ...\n", *lines]))
+        return 0
+    if command not in table:
+        print(unknown(command, table, f"leyden {name}"), file=sys.stderr)
+        return 2
+    return start(f"{name} {command}", rest)
 
 
 def start(name: str, words: Sequence[str]) -> int:
@@ -55,7 +70,7 @@ def start(name: str, words: Sequence[str]) -> int:
     from leyden.cli.outcome import guarded
     from leyden.cli.parser import Parser
 
-    command = import_module(f"leyden.cli.{name}")
+    command = import_module("leyden.cli." + name.replace(" ", ".").replace("-", "_"))
     parser = Parser(name, command.__doc__ or "")
     command.arguments(parser)
     try:
@@ -75,10 +90,10 @@ def overview() -> str:
     return "\n\n".join([INTRODUCTION.rstrip(), *groups, START])
 
 
-def unknown(word: str) -> str:
+def unknown(word: str, known: Mapping[str, str] = COMMANDS, program: str = "leyden") -> str:
     """The message for a first word that is no command."""
     from leyden.cli.parser import guess
 
-    if Path(word).exists():
+    if known is COMMANDS and Path(word).exists():
         return f"leyden: `{word}` is a file, not a command. To train it: `leyden train {word}`."
-    return f"leyden: there is no command `{word}`.{guess(word, COMMANDS)} `leyden --help` lists them."
+    return f"{program}: there is no command `{word}`.{guess(word, known)} `{program} --help` lists them."

@@ -1,0 +1,1 @@
+"""leyden soen: superconducting circuits."""
