@@ -101,18 +101,8 @@ def test_a_circuit_is_told_in_physical_units(file: str, capsys) -> None:
 
 
 def test_a_rate_table_is_computed_for_the_wanted_grid(tmp_path: Path) -> None:
-    words = [
-        "rate-table",
-        "--output",
-        str(tmp_path / "t.npz"),
-        "--currents",
-        "1.5",
-        "2.0",
-        "2",
-        "--fluxes",
-        "3",
-    ]
-    assert main(words) == 0
+    grid = ["--currents", "2.1", "2.4", "2", "--fluxes", "3"]
+    assert main(["rate-table", "--output", str(tmp_path / "t.npz"), *grid]) == 0
     table = soen.RateTable.read(tmp_path / "t.npz")
     assert table.rates.shape == (2, 3) and table.parameters["beta_c"] == 0.3
     assert (np.diff(table.rates, axis=0) > 0).all()  # more bias, more voltage

@@ -56,9 +56,8 @@ def run(args: Namespace) -> int:
     circuit = Interferometer(beta_c=args.beta_c, **beta)
     table = circuit.table(np.linspace(first, last, rows), args.fluxes, _progress)
     table.write(args.output)
-    print(
-        f"{args.output}: {rows} currents x {args.fluxes} fluxes, g from {table.rates.min():.4g} to {table.rates.max():.4g}"
-    )
+    lowest, highest = table.rates.min(), table.rates.max()
+    print(f"{args.output}: {rows} currents x {args.fluxes} fluxes, g from {lowest:.4g} to {highest:.4g}")
     return 0
 
 

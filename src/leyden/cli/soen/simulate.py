@@ -7,8 +7,8 @@ written as layer_<id>, of shape (batch, time + 1, features of the layer).
 
 Examples:
   leyden soen simulate circuit.yaml --input x.npz --output states.npz
-  leyden soen simulate circuit.yaml --input x.npz --output states.npz --plot states.png
-  leyden soen simulate model.soen --input x.npz --parameters p.npz --dtype float64 --output states.npz
+  leyden soen simulate circuit.yaml --input x.npz --output y.npz --plot y.png
+  leyden soen simulate model.soen --input x.npz --output y.npz --dtype float64
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
     circuit_file.arguments(parser)
     option = parser.add_argument
-    option(
-        "--input", type=Path, required=True, metavar="X.npz", help="array `input`, (batch, time, features)"
-    )
+    option("--input", type=Path, required=True, metavar="X.npz", help="the array `input`")
     option("--output", type=Path, required=True, metavar="OUT.npz", help="where the histories go")
     option("--parameters", type=Path, metavar="P.npz", help="parameters, masks and initial states")
     option("--dtype", choices=("float32", "float64"), default="float32", help="precision (float32)")
