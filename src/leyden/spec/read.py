@@ -38,7 +38,8 @@ def _with_bases(path: Path, open_files: tuple[Path, ...]) -> Document:
                 place, f"`extends` goes round in a circle, through {shown(base)}", "remove one of them"
             )
         if not file.exists():
-            rule = f"{shown(str(file))} does not exist; `extends` starts from the folder of its own file"
+            # a path is shown whole, however long: its end is what one looks for
+            rule = f"'{file}' does not exist; `extends` starts from the folder of its own file"
             raise refused(place, rule, _near_file(file))
         below = _with_bases(file, chain)
         if whole is None:
