@@ -82,3 +82,9 @@ def test_a_deep_check_names_the_section_that_does_not_fit(run_file):
     report = leyden.check(leyden.load(run_file), deep=True)
     ((key, line),) = {(p.key, p.place.line) for p in report.problems}
     assert (key, line) == ("loss", 9)
+
+
+def test_what_the_backend_cannot_honour_is_told_with_its_line(run_file):
+    edited(run_file, "trainer: {max_epochs: 3,", "trainer: {strategy: fsdp, max_epochs: 3,")
+    ((key, line, rule),) = problems(run_file)
+    assert (key, line) == ("trainer.strategy", 13) and "ddp" in rule

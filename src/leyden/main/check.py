@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leyden import spec
+from leyden.backends.torch.refusals import refusals
 from leyden.data.dataset import Dataset
 from leyden.data.datasets import Datasets
 from leyden.data.plan import Plan, arithmetic
@@ -53,6 +54,7 @@ def check(run: Run, deep: bool = False) -> Report:
     plan = _plan(run, sets, problems)
     _task(run, sets, problems)
     _monitors(run, sets, problems)
+    problems += [_problem(run, key, rule) for key, rule in refusals(run)]
     facts = {"data": _sizes(sets)}
     if plan is not None:
         facts["steps"] = arithmetic(plan, run.data.micro_batch_size, _devices(run), run.trainer.num_nodes)

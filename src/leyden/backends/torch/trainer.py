@@ -15,15 +15,18 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 
+from leyden.spec.errors import UserError
 from leyden.spec.run import Run
 
 from . import lightning_private as private
+from .refusals import REPLICATED, refusals
 
 #: setting of the run file's trainer section -> who makes it so; a test holds this table complete
 SETTINGS: dict[str, str] = {
     "max_epochs": "plan",
     "max_steps": "plan",
     "max_time": "keeper",
+    "deadline": "watch",
     "min_epochs": "loop",
     "min_steps": "loop",
     "accelerator": "lightning",
@@ -50,35 +53,6 @@ SETTINGS: dict[str, str] = {
     "enable_progress_bar": "callbacks",
     "profiler": "lightning",
 }
-
-#: run file's strategy -> how processes start, for strategies in which every rank holds the whole model
-REPLICATED = {
-    "auto": "popen",
-    "ddp": "popen",
-    "ddp_spawn": "spawn",
-    "ddp_fork": "fork",
-    "ddp_notebook": "fork",
-}
-
-
-def refusals(run: Run, *, own_module: bool = False) -> list[str]:
-    """Settings that this backend cannot honour; each a sentence with rule, value and repair."""
-    settings, problems = run.trainer, list[str]()
-    if not own_module and settings.strategy not in REPLICATED:
-        problems.append(
-            f"trainer.strategy must be one of {', '.join(REPLICATED)} for a model of the run file, but got "
-            f"{settings.strategy}: the step reduces gradients itself, after all processes have agreed on it"
-        )
-    if settings.precision == "16-mixed" and device_kind(run) == "cpu":
-        problems.append(
-            "trainer.precision: 16-mixed needs a GPU, but the run is on the CPU; write bf16-mixed"
-        )
-    if settings.accelerator in ("mps", "tpu"):
-        problems.append(
-            f"trainer.accelerator must be auto, cpu, gpu or cuda, but got {settings.accelerator}, which has "
-            "no float64 to add metrics up in"
-        )
-    return problems
 
 
 def device_kind(run: Run) -> str:
@@ -107,10 +81,12 @@ def make_trainer(
         own_module: The model is a user's LightningModule, which keeps Lightning's own gradient reduction.
 
     Raises:
-        ValueError: A setting cannot be honoured.
+        UserError: A setting cannot be honoured.
     """
-    if problems := refusals(run, own_module=own_module):
-        raise ValueError("\n".join(problems))
+    if problems := refusals(run):
+        raise UserError("\n".join(f"{key} {rule}" for key, rule in problems))
+    if run.trainer.precision == "16-mixed" and device_kind(run) == "cpu":
+        raise UserError("trainer.precision: 16-mixed needs a GPU, but there is none; write bf16-mixed")
     quiet()
     settings = run.trainer
     trainer = Trainer(
