@@ -51,6 +51,11 @@ class Edge:
             steps.append(phi)
         return torch.stack(steps, 1), state
 
+    def delayed_sequence(self, source: Tensor, state: EdgeState) -> tuple[Tensor, EdgeState]:
+        """All steps of Jacobi evaluation."""
+        steps, final = self.sequence(source, state)
+        return torch.cat([self.pending(state).unsqueeze(1), steps[:, :-1]], 1), final
+
     def now(self) -> Tensor:
         """The weights at one step."""
         return self.weight if self.disturbed is None else self.disturbed(self.weight)
@@ -67,6 +72,9 @@ class Fixed(Edge):
 
     def delayed(self, source: Tensor, state: EdgeState) -> tuple[Tensor, EdgeState]:
         return self.step(source, state)
+
+    def delayed_sequence(self, source: Tensor, state: EdgeState) -> tuple[Tensor, EdgeState]:
+        return self.sequence(source, state)
 
     def sequence(self, source: Tensor, state: EdgeState) -> tuple[Tensor, EdgeState]:
         return super().sequence(source, state) if self.disturbed else (source @ self.weight.t(), state)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..connections import Connection
+from ..kernel.sweep import flows, swept
 from ..simulation import Simulation
 from .early_stop import Rest
 from .edges import Edge, EdgeState
@@ -87,7 +88,9 @@ class Outcome:
 
 def evaluate(forward: Forward) -> Outcome:
     """Run a circuit the way its description says."""
-    return _stepwise(forward) if forward.simulation.stepwise else _layerwise(forward)
+    if not forward.simulation.stepwise or flows(forward):
+        return _layerwise(forward)
+    return swept(forward, Outcome()) or _stepwise(forward)
 
 
 def _layerwise(f: Forward) -> Outcome:
@@ -120,10 +123,11 @@ def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
     """The flux that reaches a layer from those before it, (batch, time, nodes)."""
     if layer is f.layers[0]:
         return f.x
-    phi = None
+    phi, late = None, f.simulation.network_evaluation_method == "stepwise_jacobi"
     for c in sorted(f.into(layer.layer_id), key=lambda c: c.from_layer):
-        source = outcome.histories[c.from_layer][:, 1:]
-        reached, outcome.circuits[c.key] = f.edges[c.key].sequence(source, f.circuits[c.key])
+        edge, state, source = f.edges[c.key], f.circuits[c.key], outcome.histories[c.from_layer]
+        sequence = edge.delayed_sequence if late else edge.sequence
+        reached, outcome.circuits[c.key] = sequence(source[:, :-1] if late else source[:, 1:], state)
         phi = reached if phi is None else phi + reached
     return f.x.new_zeros(*f.x.shape[:2], layer.params.dim) if phi is None else phi
 
