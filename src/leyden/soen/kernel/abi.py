@@ -12,7 +12,7 @@ from typing import Any
 from . import compiler
 
 #: changes with LEYDEN_SOEN_ABI in c/abi.h
-ABI = 1
+ABI = 2
 
 #: source functions in the order of `enum source`
 SOURCES = (
@@ -24,6 +24,14 @@ SOURCES = (
     "Heaviside_state_dep",
     "RateArray",
     "RateArray, edge",
+)
+
+
+FUNCTIONS = (
+    "leyden_soen_cells",
+    "leyden_soen_cells_adjoint",
+    "leyden_soen_edges",
+    "leyden_soen_edges_adjoint",
 )
 
 
@@ -70,6 +78,31 @@ class CellsAdjoint(ctypes.Structure):
     )
 
 
+class Edges(ctypes.Structure):
+    """`edges` of abi.h."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("batch", "steps", "from", "to", "edges", "threads", "source")),
+        *((name, c_int64) for name in ("coils", "keep", "signal_stride")),
+        *((name, c_void_p) for name in ("signal", "start", "first", "program", "out", "inductance")),
+        *((name, c_void_p) for name in ("states", "flux")),
+        ("table", Table),
+        *((name, c_double) for name in ("dt", "j_in", "bias", "plus", "minus", "alpha", "beta", "beta_out")),
+    )
+
+
+class EdgesAdjoint(ctypes.Structure):
+    """`edges_adjoint` of abi.h."""
+
+    _fields_ = (
+        ("flux_stride", c_int64),
+        ("flux", c_void_p),
+        ("states", c_void_p),
+        ("signal", c_void_p),
+        ("program", c_void_p),
+    )
+
+
 @dataclass(frozen=True)
 class Library:
     """The loaded library.
@@ -101,7 +134,7 @@ def library() -> Library:
         return Library(
             problem=f"the library has ABI {loaded.leyden_soen_abi()}, but this version needs {ABI}"
         )
-    for name in ("leyden_soen_cells", "leyden_soen_cells_adjoint"):
+    for name in FUNCTIONS:
         for precision in ("f32", "f64"):
             getattr(loaded, f"{name}_{precision}").restype = c_int
     return Library(loaded)

@@ -121,7 +121,7 @@ class _Compiled(torch.autograd.Function):
         *tensors, plan = given
         phi, weight, offset, bias, plus, minus, start, dt, g_noise, s_noise = tensors
         keep = any(ctx.needs_input_grad)
-        phi = phi if _rows_follow(phi) else phi.contiguous()
+        phi = phi if rows_follow(phi) else phi.contiguous()
         weight, g_noise, s_noise = (t if t is None else t.contiguous() for t in (weight, g_noise, s_noise))
         offset, bias, plus, minus = (t.contiguous() for t in (offset, bias, plus, minus))
         batch, steps, nodes = phi.shape
@@ -142,7 +142,7 @@ class _Compiled(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         saved, plan = ctx.saved_tensors, ctx.plan
         _, history, _, _, _, plus, minus, dt, _ = saved
-        given = grads[0] if _rows_follow(grads[0]) else grads[0].contiguous()
+        given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
         batch, longer, nodes = history.shape
         flux, start = torch.empty_like(history), history.new_empty(batch, nodes)
         sums = torch.zeros(4, nodes, dtype=torch.float64)
@@ -208,6 +208,6 @@ def _address(tensor: Tensor | None) -> int | None:
     return None if tensor is None else tensor.data_ptr()
 
 
-def _rows_follow(t: Tensor) -> bool:
+def rows_follow(t: Tensor) -> bool:
     """Whether the steps of a sample lie one behind the other; samples may lie apart."""
     return t.stride(2) == 1 and t.stride(1) == t.shape[2]

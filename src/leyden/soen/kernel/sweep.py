@@ -127,9 +127,7 @@ def _row(f: Forward, layer: Layer, inner: Sequence[Layer]) -> Tensor:
     if (loop := f.loop(layer.layer_id)) is not None:
         weights[layer.layer_id] = f.edges[loop.key].weight
     absent = f.x.new_zeros
-    return torch.cat(
-        [weights.get(s.layer_id, absent(layer.params.dim, s.params.dim)) for s in inner], 1
-    )
+    return torch.cat([weights.get(s.layer_id, absent(layer.params.dim, s.params.dim)) for s in inner], 1)
 
 
 def _from_outside(f: Forward, layer: Layer) -> Tensor:

@@ -18,7 +18,7 @@ from ..torch.kinds.dendrite import SingleDendrite
 from ..torch.kinds.multiplier import MultiplierWICC
 from ..torch.layer import Layer, Now
 from ..torch.rates import Rates
-from ..torch.sources import CLOSED
+from ..torch.sources import CLOSED, Source
 from . import abi
 
 #: compiled: the C time loop; fused: one operation on torch; steps: one by one, with gradients of any order
@@ -117,8 +117,14 @@ def unfit(*tensors: Tensor) -> str:
 
 
 def source_name(now: Now) -> str | None:
+    """The name that the kernel has for a layer's source function, None where it has none."""
+    return known_name(now.source)
+
+
+def known_name(source: Source) -> str | None:
     """The name that the kernel has for a source function, None where it has none."""
-    if isinstance(now.source, Rates):
-        served = not now.source.bordered.requires_grad
-        return ("RateArray, edge" if now.source.edge else "RateArray") if served else None
-    return next((name for name, known in CLOSED.items() if known is now.source), None)
+    if isinstance(source, Rates):
+        return (
+            ("RateArray, edge" if source.edge else "RateArray") if not source.bordered.requires_grad else None
+        )
+    return next((name for name, known in CLOSED.items() if known is source), None)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..connections import Connection
+from ..kernel.connections import carried
 from ..kernel.sweep import flows, swept
 from ..simulation import Simulation
 from .early_stop import Rest
@@ -125,9 +126,9 @@ def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
         return f.x
     phi, late = None, f.simulation.network_evaluation_method == "stepwise_jacobi"
     for c in sorted(f.into(layer.layer_id), key=lambda c: c.from_layer):
-        edge, state, source = f.edges[c.key], f.circuits[c.key], outcome.histories[c.from_layer]
-        sequence = edge.delayed_sequence if late else edge.sequence
-        reached, outcome.circuits[c.key] = sequence(source[:, :-1] if late else source[:, 1:], state)
+        source = outcome.histories[c.from_layer]
+        seen, state = source[:, :-1] if late else source[:, 1:], f.circuits[c.key]
+        reached, outcome.circuits[c.key] = carried(f.edges[c.key], seen, state, late=late)
         phi = reached if phi is None else phi + reached
     return f.x.new_zeros(*f.x.shape[:2], layer.params.dim) if phi is None else phi
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Changes whenever a structure or a function does, so that an old binary is never called with new arguments. */
-#define LEYDEN_SOEN_ABI 1
+#define LEYDEN_SOEN_ABI 2
 
 enum source { TANH, TELU, SIMPLE_GELU, RELU, TANH_GAUSS, HEAVISIDE, RATES, RATES_EDGE };
 
@@ -45,5 +45,36 @@ typedef struct {
     void *start;            /* (batch, nodes), gradient of the first state */
     double *parameters;     /* (4, nodes), gradients of offset, bias, plus, minus; zero before the call */
 } cells_adjoint;
+
+/* A connection with a multiplier for each of its edges, which are sorted by target. With collection coils an edge has
+   one state and flux = out * sum of a target's states; without, it has two arms, and each target one output m. */
+typedef struct {
+    int64_t batch, steps, from, to, edges, threads, source;
+    int64_t coils;          /* whether there are collection coils: WICC, else NOCC */
+    int64_t keep;           /* whether the states of every step are kept for the adjoint, else only the last */
+    int64_t signal_stride;  /* elements from one sample to the next */
+    const void *signal;     /* (batch, steps, from), states of the source nodes */
+    const int32_t *start;   /* (edges), source node of each */
+    const int32_t *first;   /* (to + 1), first edge of each target */
+    const void *program;    /* (edges), the flux that programs each */
+    const void *out;        /* (to), from states to flux */
+    const void *inductance; /* (to), of the output; NOCC */
+    void *states;           /* (batch, keep ? steps + 1 : 1, states); step 0 is given. WICC: one an edge;
+                               NOCC: both arms of every edge, then the outputs */
+    void *flux;             /* (batch, steps, to) */
+    table table;
+    double dt, j_in, bias;
+    double plus, minus;           /* WICC */
+    double alpha, beta, beta_out; /* NOCC */
+} edges;
+
+/* Adjoint of `edges`. */
+typedef struct {
+    int64_t flux_stride;    /* elements from one sample to the next */
+    const void *flux;       /* gradient of the flux, (batch, steps, to) */
+    void *states;           /* (batch, states), of the last states on entry, of the first ones on return */
+    void *signal;           /* (batch, steps, from), zero before the call */
+    double *program;        /* (edges), zero before the call */
+} edges_adjoint;
 
 #endif

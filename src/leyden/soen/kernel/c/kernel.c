@@ -38,6 +38,7 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "sources.inc"
 #include "product.inc"
 #include "cells.inc"
+#include "edges.inc"
 #undef REAL
 #undef SINGLE
 #undef NAME
@@ -52,6 +53,7 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #undef BLOCK_ROWS
 #undef FLUSH
 #undef INSTANCES
+#undef EDGE_INSTANCES
 
 #define REAL double
 #define SINGLE 0
@@ -60,3 +62,4 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "sources.inc"
 #include "product.inc"
 #include "cells.inc"
+#include "edges.inc"
