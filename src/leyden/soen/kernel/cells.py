@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ..torch.rates import Rates
 from . import abi
@@ -138,8 +137,8 @@ class _Compiled(torch.autograd.Function):
         return history
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_second_derivatives()
         saved, plan = ctx.saved_tensors, ctx.plan
         _, history, _, _, _, plus, minus, dt, _ = saved
         given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
@@ -211,3 +210,16 @@ def _address(tensor: Tensor | None) -> int | None:
 def rows_follow(t: Tensor) -> bool:
     """Whether the steps of a sample lie one behind the other; samples may lie apart."""
     return t.stride(2) == 1 and t.stride(1) == t.shape[2]
+
+
+def refuse_second_derivatives() -> None:
+    """A backward pass by hand cannot be differentiated again, and must not look as if its result were constant.
+
+    Raises:
+        RuntimeError: It is asked to record itself (`create_graph=True`).
+    """
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "circuits have first derivatives only on this way, but create_graph=True asks for more; "
+            'run the forward inside `with leyden.soen.kernel.at_most("steps"):`'
+        )

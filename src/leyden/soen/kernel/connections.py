@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ..torch.edges import Circuits, Edge, EdgeState, Fixed, NoccEdge, WiccEdge
 from ..torch.rates import Rates
 from . import abi
-from .cells import EVALUATION, rows_follow, table, threads
+from .cells import EVALUATION, refuse_second_derivatives, rows_follow, table, threads
 from .ways import Decision, allowed, known_name, unfit
 
 
@@ -151,8 +150,8 @@ class _Carried(torch.autograd.Function):
         return flux, states[:, -1].clone()
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_second_derivatives()
         (signal, program, states), known = ctx.saved_tensors, ctx.known
         given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
         wanted, by_signal = grads[1].clone(), torch.zeros(signal.shape, dtype=signal.dtype)

@@ -11,10 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ..torch.sources import Source
-from .cells import Drive
+from .cells import Drive, refuse_second_derivatives
 from .slopes import evaluated
 
 #: elements of a piece of the backward pass, such that its arrays stay in the second level cache
@@ -73,8 +72,8 @@ class _Fused(torch.autograd.Function):
         return history.transpose(0, 1)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_second_derivatives()
         flux, history, weight, offset, bias, plus, minus, dt, g_noise = ctx.saved_tensors
         given, by_flux = grads[0].transpose(0, 1), torch.empty_like(flux)
         steps, batch, nodes = flux.shape

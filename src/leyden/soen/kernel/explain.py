@@ -1,0 +1,44 @@
+"""Says in words how a network's parts are computed, and why not faster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..torch.prepare import prepared
+from .connections import decide_edge
+from .sweep import decide_sweep, flows
+from .ways import Decision, decide
+
+if TYPE_CHECKING:
+    from ..torch.network import Network
+
+WORDS = {"compiled": "compiled kernel", "fused": "torch operations, one pass", "steps": "step by step"}
+
+
+def explained(network: Network) -> str:
+    """A line for each layer and connection of a network: how a forward of it is computed, and why."""
+    x = torch.zeros(1, 1, network.input_width, dtype=network.dt.dtype, device=network.dt.device)
+    f = prepared(network, x, {}, None)
+    if f.simulation.stepwise and not flows(f):
+        return f"all layers together: {_told(decide_sweep(f))}"
+    lines: list[str] = []
+    for layer in f.layers:
+        loop = f.loop(layer.layer_id)
+        name = f"layer {layer.layer_id} ({type(layer).__name__})"
+        for c in f.into(layer.layer_id):
+            lines.append(f"{c.key}: {_told(decide_edge(f.edges[c.key], x))}")
+        if f.driven(layer):
+            lines.append(f"{name}: is the input")
+        elif layer.memoryless:
+            lines.append(f"{name}: all steps at once")
+        else:
+            flux = x.new_zeros(1, 1, layer.params.dim)
+            edge = None if loop is None else f.edges[loop.key]
+            lines.append(f"{name}: {_told(decide(layer, flux, edge, f.nows[layer.layer_id]))}")
+    return "\n".join(lines)
+
+
+def _told(decision: Decision) -> str:
+    return WORDS[decision.way] + (f", because {decision.why}" if decision.why else "")

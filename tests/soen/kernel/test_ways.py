@@ -1,0 +1,175 @@
+"""Whole circuits come to the same whatever way computes them, and the choice of the way is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from leyden import soen
+from leyden.soen.kernel import abi, ways
+from leyden.soen.kernel.explain import explained
+from leyden.soen.kernel.ways import at_most
+from tests.soen.golden_case import NAMES, Case
+from tests.soen.kernel.circuits import edge, layer, network
+
+SD = "SingleDendrite"
+
+
+def dendrites(source: str = "RateArray", **rest: Any) -> list[dict[str, Any]]:
+    return [layer("Linear", 3), layer(SD, 5, source_func=source) | rest, layer(SD, 4, source_func=source)]
+
+
+def loop(**rest: Any) -> list[dict[str, Any]]:
+    return [edge(0, 1), edge(1, 2), edge(1, 1, **rest)]
+
+
+WICC = {"params": {"mode": "WICC", "init": {"name": "uniform", "params": {"min": 0.1, "max": 0.2}}}}
+NOCC = {"params": {"mode": "NOCC", "init": {"name": "uniform", "params": {"min": 0.1, "max": 0.2}}}}
+HALF = {"params": WICC["params"] | {"connection_params": {"half_flux_offset": True, "j_in": 0.5}}}
+SPARSE = {"params": NOCC["params"] | {"structure": {"type": "sparse", "params": {"sparsity": 0.5}}}}
+FEEDBACK = [*loop(), edge(2, 1), edge(0, 2)]
+GS, JACOBI = "stepwise_gauss_seidel", "stepwise_jacobi"
+
+KERNEL, STEPS = "compiled kernel", "step by step"
+INTO = [edge(0, 1), edge(1, 2)]
+SEEN = {"track_phi": True, "track_g": True}
+SWEEP, LATE = {"network_evaluation_method": GS}, {"network_evaluation_method": JACOBI}
+
+#: name -> the way that its slowest part takes, layers, connections, simulation
+CIRCUITS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
+    "recurrent": (KERNEL, dendrites(), loop(), {}),
+    "recorded": (KERNEL, dendrites(), loop(), SEEN),
+    "heaviside": (KERNEL, dendrites("Heaviside_state_dep"), loop(), {}),
+    "flux input": (KERNEL, dendrites()[1:], [edge(0, 1)], {"input_type": "flux"}),
+    "edge of the table": (
+        KERNEL,
+        [layer("Linear", 3), layer(SD, 5, bias_current=2.7)],
+        [edge(0, 1)],
+        {"out_of_range": "edge"},
+    ),
+    "multiplier": (KERNEL, [layer("Linear", 3), layer("MultiplierWICC", 5)], [edge(0, 1), edge(1, 1)], SEEN),
+    "learnable time step": (KERNEL, dendrites(), loop(), {"dt_learnable": True}),
+    "noise": (KERNEL, dendrites(noise={"s": 0.01, "g": 0.02}), loop(), SEEN),
+    "offsets": (KERNEL, dendrites(perturb={"s_std": 0.01, "phi_mean": 0.02}), loop(), {}),
+    "noisy parameters": (STEPS, dendrites(noise={"bias_current": 0.01}), loop(), {}),
+    "relative noise": (STEPS, dendrites(noise={"s": 0.01, "relative": True}), loop(), {}),
+    "noisy weights": (STEPS, dendrites(), loop(noise={"j": 0.01}), {}),
+    "multiplier loop": (STEPS, dendrites(), loop(**WICC), {}),
+    "other kinds": (STEPS, [layer("Linear", 3), layer("GRU", 5), layer(SD, 4)], INTO, {}),
+    "WICC": (KERNEL, dendrites(), [edge(0, 1, **WICC), edge(1, 2, **HALF)], {}),
+    "NOCC": (KERNEL, dendrites(), [edge(0, 1, **NOCC), edge(1, 2, **SPARSE)], {}),
+    "stepwise": (KERNEL, dendrites(), loop(), SWEEP | SEEN),
+    "Jacobi": (KERNEL, dendrites(), [edge(0, 1), edge(1, 2, **WICC)], LATE),
+    "feedback": (KERNEL, dendrites(), FEEDBACK, SWEEP | SEEN),
+    "Jacobi feedback": (KERNEL, dendrites(), FEEDBACK, LATE | SEEN),
+    "feedback through multipliers": (STEPS, dendrites(), [*loop(), edge(2, 1, **WICC)], SWEEP),
+    "noisy feedback": (STEPS, dendrites(noise={"s": 0.01}), FEEDBACK, SWEEP),
+    "mixed Jacobi": (
+        STEPS,
+        [layer("Linear", 3), layer(SD, 5), layer(SD, 4, source_func="Tanh")],
+        FEEDBACK,
+        LATE,
+    ),
+    "early stopping": (STEPS, dendrites(), loop(), SWEEP | {"early_stopping_forward_pass": True}),
+}
+
+
+def outcome(net: Any, way: ways.Way) -> tuple[Any, dict[str, torch.Tensor]]:
+    """A simulation from states that are not zero, and the gradients of its last layer."""
+    x = torch.rand(
+        3,
+        40,
+        3 if net.input_width == 3 else 5,
+        generator=torch.Generator().manual_seed(1),
+        dtype=torch.float64,
+    )
+    initial = {2: torch.full((4,), 0.05, dtype=torch.float64)} if len(net.ordered) > 2 else {}
+    with at_most(way):
+        simulated = net.simulate(x, initial, torch.Generator().manual_seed(7))
+        leaves = {n: p for n, p in net.named_parameters() if p.requires_grad}
+        loss = (
+            simulated.output * torch.cos(torch.arange(simulated.output.numel()).view_as(simulated.output))
+        ).sum()
+        for state in simulated.final.values():
+            loss = loss + state.square().sum()
+        found = torch.autograd.grad(loss, [*leaves.values()], allow_unused=True, materialize_grads=True)
+    return simulated, dict(zip(leaves, found, strict=True))
+
+
+@pytest.mark.parametrize("way", ["compiled", "fused"])
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_every_way_comes_to_the_same(name: str, way: ways.Way) -> None:
+    _, layers, connections, simulation = CIRCUITS[name]
+    net = network(layers, connections, **simulation)
+    found, expected = outcome(net, way), outcome(net, "steps")
+    for recorded in ("histories", "final", "phi", "g"):
+        pairs = getattr(found[0], recorded), getattr(expected[0], recorded)
+        assert pairs[0].keys() == pairs[1].keys()
+        for key, tensor in pairs[1].items():
+            torch.testing.assert_close(pairs[0][key], tensor, atol=1e-11, rtol=0, msg=f"{recorded} {key}")
+    for key, gradient in expected[1].items():
+        scale = 1 + float(gradient.abs().max())
+        torch.testing.assert_close(found[1][key], gradient, atol=1e-10 * scale, rtol=0, msg=key)
+
+
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_the_slowest_part_takes_the_way_that_is_told(name: str) -> None:
+    expected, layers, connections, simulation = CIRCUITS[name]
+    text = explained(network(layers, connections, **simulation))
+    assert (STEPS if STEPS in text else KERNEL) == expected, text
+    assert ("because" in text) == (expected == STEPS), text
+
+
+@pytest.mark.parametrize("way", ["fused", "steps"])
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if n.startswith(("sd_", "multiplier", "conn", "feedback"))]
+)
+def test_slower_ways_reproduce_the_original_as_well(name: str, way: ways.Way) -> None:
+    case = Case.read(name)
+    with at_most(way):
+        simulated = case.network().simulate(case.input, case.initial)
+    for key, history in case.tensors("out64/").items():
+        found = simulated.histories[int(key.removeprefix("layer_"))].detach()
+        torch.testing.assert_close(found, history, atol=1e-10, rtol=0)
+
+
+def test_without_a_library_torch_operations_serve_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(abi, "library", lambda: abi.Library(problem="there is no C compiler `cc`"))
+    net = network(dendrites(), loop())
+    assert "torch operations, one pass, because there is no C compiler `cc`" in explained(net)
+    assert net(torch.rand(2, 9, 3).double()).shape == (2, 10, 4)
+
+
+def test_the_environment_limits_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ways.VARIABLE, "fused")
+    assert "torch operations, one pass, because asked for" in explained(network(dendrites(), loop()))
+    monkeypatch.setenv(ways.VARIABLE, "fast")
+    with pytest.raises(
+        soen.CircuitError, match="LEYDEN_SOEN_WAY must be one of compiled, fused, steps, but got 'fast'"
+    ):
+        network(dendrites(), loop())(torch.rand(1, 2, 3).double())
+
+
+def test_steps_have_second_derivatives() -> None:
+    net = network(dendrites("Tanh"), loop())
+    x = torch.rand(1, 3, 3, dtype=torch.float64, requires_grad=True)
+    with at_most("steps"):
+        assert torch.autograd.gradgradcheck(lambda x: net(x), (x,), atol=1e-6)
+
+
+def test_half_precision_takes_steps() -> None:
+    net = network(dendrites("Tanh"), loop()).bfloat16()
+    assert "float32 and float64" in explained(net)
+
+
+def test_torch_func_takes_steps() -> None:
+    told: list[str] = []
+
+    def watched(x: torch.Tensor) -> torch.Tensor:
+        told.append(ways.unfit(x))
+        return x.sum()
+
+    torch.func.grad(watched)(torch.rand(2, 3, 3))
+    assert told == ["torch.func transforms it"]

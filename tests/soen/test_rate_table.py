@@ -1,0 +1,84 @@
+"""The rate table that ships is what the interferometer's equations give, and close to the original's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leyden.soen import CircuitError, RateTable
+from leyden.soen.interferometer import Interferometer
+from leyden.soen.rate_table import shipped
+from tests.soen.golden_case import TABLE
+
+#: share of full scale
+CLOSE = 0.003
+
+
+def test_the_shipped_table_covers_its_range_and_says_where_it_is_from() -> None:
+    table = shipped()
+    assert table.rates.shape == (201, 201)
+    assert np.array_equal(table.currents[[0, -1]], [0.95, 2.5])
+    assert table.parameters["beta_c"] == 0.3
+    assert table.parameters["beta"] == pytest.approx(np.pi / 2)
+    assert "interferometer" in table.origin
+
+
+def test_the_shipped_table_is_what_the_equations_give() -> None:
+    table = shipped()
+    random = np.random.default_rng(0)
+    i, j = random.integers(0, 201, 200), random.integers(0, 201, 200)
+    again = Interferometer(measure=400.0, settle=150.0).rates(table.currents[i], table.fluxes[j])
+    # points next to the threshold turn too slowly to be measured in so short a time
+    fast = (table.rates[i, j] == 0) | (table.rates[i, j] > 0.05)
+    assert fast.sum() > 180
+    np.testing.assert_allclose(again[fast], table.rates[i, j][fast], atol=CLOSE * table.rates.max())
+
+
+def test_the_shipped_table_is_the_original_s_wherever_that_turns() -> None:
+    ours, theirs = shipped().rates, TABLE.rates
+    difference = np.abs(ours - theirs) / theirs.max()
+    assert difference[ours > 0.01].max() < 0.0001
+    # Beyond, the original has what is left of its start: next to the threshold, where that decays slowly, and at
+    # half a flux quantum, where two states are equal and it has negative voltages. At rest, g = 0 there.
+    assert (difference > CLOSE).sum() == 68
+    assert difference.max() < 0.01
+    assert (ours[difference > CLOSE] < 0.004).all()
+
+
+def test_far_above_the_threshold_the_junctions_are_resistors() -> None:
+    # for I -> infinity each junction carries half the current, and its mean voltage comes close to that from below
+    rates = Interferometer(measure=300.0, settle=100.0).rates(np.array([8.0, 16.0]), np.array([0.0, 0.25]))
+    np.testing.assert_allclose(rates, [4.0, 8.0], rtol=0.02)
+    assert (rates < [4.0, 8.0]).all()
+
+
+def test_below_the_threshold_nothing_turns() -> None:
+    assert Interferometer(measure=200.0).rates(np.array([0.95]), np.array([0.0])).tolist() == [0.0]
+
+
+def test_a_heavily_damped_junction_without_flux_has_the_closed_form() -> None:
+    # without screening flux both junctions are one: beta_c -> 0 gives g = sqrt((I/2)^2 - 1)
+    damped = Interferometer(beta_c=0.01, step=0.005, settle=30.0, measure=120.0)
+    currents = np.array([2.2, 2.5, 3.0])
+    np.testing.assert_allclose(damped.rates(currents, 0.0), np.sqrt((currents / 2) ** 2 - 1), rtol=0.01)
+
+
+def test_a_table_of_another_circuit_is_written_and_read(tmp_path: Path) -> None:
+    circuit = Interferometer(beta_c=0.2, settle=20.0, measure=60.0)
+    shares: list[float] = []
+    table = circuit.table(np.linspace(2.0, 3.0, 3), 4, shares.append)
+    table.write(tmp_path / "other.npz")
+    again = RateTable.read(tmp_path / "other.npz")
+    assert again.rates.shape == (3, 4)
+    assert again.parameters == table.parameters
+    assert again.parameters["beta_c"] == 0.2
+    assert shares[-1] == 1.0
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(CircuitError, match="beta_c must be above 0, but got 0"):
+        Interferometer(beta_c=0.0)
+    with pytest.raises(CircuitError, match="step must be at most"):
+        Interferometer(step=0.5)
