@@ -1,4 +1,4 @@
-"""Real processes to kill: forked from this one, which has imported everything, each in a session of its own."""
+"""Real processes to kill: forked from this one, which has imported everything, each in its own session."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,10 +28,12 @@ class Child:
         code = 1
         try:
             os.setsid()
+            warnings.simplefilter("always")
+            warnings.showwarning = _to_log  # whoever ran the tests wanted errors, or to collect them
             file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(file, 1)
             os.dup2(file, 2)
-            sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+            sys.stdout = sys.stderr = os.fdopen(os.dup(2), "w")
             code = work()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
@@ -73,4 +76,8 @@ class Child:
 
     def said(self) -> str:
         """What it has printed, the end of it."""
-        return self.log.read_text()[-3000:] if self.log.exists() else ""
+        return self.log.read_text()[-20_000:] if self.log.exists() else ""
+
+
+def _to_log(message: Warning | str, *place: object, **more: object) -> None:
+    print(f"warning: {message}", file=sys.stderr, flush=True)

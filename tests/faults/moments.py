@@ -1,7 +1,7 @@
-"""Moments of a run: the n-th line of Leyden's code that it executes in a phase. The same moment is hit again every time.
+"""Moments of a run: the n-th line of Leyden's code that it executes in a phase; any can be hit again.
 
-A clock hits long phases often and short ones never, and never the same moment twice. Counting lines reaches the few
-between a rename and an index entry as surely as the many of a step.
+A clock hits long phases often and short ones never, and never the same moment twice. Counting lines reaches
+the few between a rename and an index entry as surely as the many of a step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: the same command goes on, and ends with the bits of the run that was never killed."""
+"""SIGKILL at any moment: the same command goes on, and ends with the bits of the run never killed."""
 
 from __future__ import annotations
 

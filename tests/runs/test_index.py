@@ -3,12 +3,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import random
 from pathlib import Path
 
 import pytest
 
-from leyden.runs import atomic
 from leyden.runs.index import CheckpointIndex
 from leyden.runs.retention import Retention
 from leyden.spec.errors import DataError
@@ -105,10 +105,10 @@ def test_a_write_that_fails_leaves_everything_as_it_was(
     index = filled(tmp_path, 1, retention=Retention())
     before = (tmp_path / "index.json").read_bytes()
 
-    def full(path: Path, data: bytes) -> None:
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         index.save(b"x", step=2, metrics={})
     assert (tmp_path / "index.json").read_bytes() == before
@@ -119,7 +119,7 @@ def test_a_file_that_reads_back_differently_is_not_entered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = filled(tmp_path, 1, retention=Retention())
-    monkeypatch.setattr(atomic, "write_bytes", lambda path, data: path.write_bytes(bytes(data)[:-1]))
+    monkeypatch.setattr(os, "replace", lambda a, b: Path(b).write_bytes(Path(a).read_bytes()[:-1]))
     with pytest.raises(OSError, match="does not read back as it was written: it has 4 bytes instead of 5"):
         index.save(b"bytes", step=2, metrics={})
     assert [entry.step for entry in index.entries()] == [1]

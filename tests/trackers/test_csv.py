@@ -97,14 +97,47 @@ def test_a_row_that_a_crash_tore_is_dropped(tmp_path: Path) -> None:
     assert lines(tmp_path)[1:] == ["1,1.0", "2,2.0"]
 
 
-def test_everything_logged_is_on_disk_after_state(tmp_path: Path) -> None:
+def test_a_checkpoint_never_splits_the_row_of_its_step(tmp_path: Path) -> None:
     tracker = opened(tmp_path)
     tracker.log(1, {"a": 1.0})
-    assert tracker.state() == {"rows": 1}
-    assert lines(tmp_path)[1:] == ["1,1.0"]
+    state = tracker.state()
+    assert state == {"rows": 0, "step": 1, "row": {"a": 1.0}}
+    tracker.close()
+    tracker = opened(tmp_path, state)
     tracker.log(1, {"b": 2.0})  # a validation after the checkpoint of its step
     tracker.close()
-    assert lines(tmp_path)[1:] == ["1,1.0,", "1,,2.0"]
+    assert lines(tmp_path) == ["step,a,b", "1,1.0,2.0"]
+
+
+def test_rows_wait_for_a_full_disk_and_no_checkpoint_builds_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker = opened(tmp_path)
+    tracker.log(1, {"a": 1.0})
+    tracker.log(2, {"a": 2.0})
+    with monkeypatch.context() as full, pytest.warns(UserWarning, match="rows are kept"):
+        full.setattr("leyden.trackers.csv.os.fstat", _full)
+        tracker.log(3, {"a": 3.0})
+        with pytest.raises(OSError, match="could not take 1 rows"):
+            tracker.sync()
+    tracker.log(4, {"a": 4.0})
+    tracker.sync()
+    tracker.close()
+    assert lines(tmp_path)[1:] == ["1,1.0", "2,2.0", "3,3.0", "4,4.0"]
+
+
+def _full(handle: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_table_that_somebody_deletes_is_written_anew(tmp_path: Path) -> None:
+    tracker = opened(tmp_path)
+    tracker.log(1, {"a": 1.0})
+    tracker.log(2, {"a": 2.0})
+    (tmp_path / "metrics.csv").unlink()
+    assert tracker.state()["rows"] == 1
+    tracker.close()
+    assert lines(tmp_path) == ["step,a", "1,1.0", "2,2.0"]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: where the processes that rank 0 starts find the run; rank 0 has resolved it once, for all
 FOLDER, REPEAT = "LEYDEN_RUN_FOLDER", "LEYDEN_REPEAT"
 
+#: times that one process goes back to a checkpoint by itself
+MOST_RETURNS = 3
+
 Announce = Callable[[RunFolder, Report], None]
 
 
@@ -120,10 +123,17 @@ def _one(run: Run, repeat: int, folder: RunFolder) -> int:
 
 
 def _fit(run: Run, repeat: int, folder: RunFolder) -> Outcome:
-    parts = build(run, repeat)
-    from leyden.backends.torch.fit import fit
+    """Fit; where an update was left half done, go back to the newest checkpoint, a few times at most."""
+    from leyden.backends.torch.fit import HalfUpdateError, fit
 
-    return fit(parts, folder)
+    for _ in range(MOST_RETURNS):
+        try:
+            return fit(build(run, repeat), folder)
+        except HalfUpdateError as error:
+            if error.world > 1:
+                raise
+            logging.getLogger("leyden").warning("%s; going back to the newest checkpoint", error)
+    return fit(build(run, repeat), folder)
 
 
 def _take_part(

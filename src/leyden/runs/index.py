@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from leyden.runs import atomic
+from leyden.runs.digesting import Digesting
 from leyden.runs.entry import Entry
 from leyden.runs.retention import Retention
 from leyden.spec.errors import DataError
@@ -48,17 +51,27 @@ class CheckpointIndex:
         Raises:
             DataError: the index and the one before it are both damaged.
         """
+        return self._entries()[0]
+
+    def _entries(self) -> tuple[list[Entry], str]:
+        """The entries, and what is wrong with the index if they are of the one before it."""
         if not self.file.exists():
-            return []
+            return [], ""
         try:
-            return _read(self.file)
-        except DataError:
+            return _read(self.file), ""
+        except DataError as error:
             if not self._previous.exists():
                 raise
-            return _read(self._previous)  # it may name files that are gone; `newest_good` passes over these
+            # it may name files that are gone; `newest_good` passes over these
+            return _read(self._previous), str(error)
 
     def save(
-        self, data: bytes | memoryview, *, step: int, metrics: Mapping[str, float], finite: bool = True
+        self,
+        data: bytes | Callable[[Digesting], object],
+        *,
+        step: int,
+        metrics: Mapping[str, float],
+        finite: bool = True,
     ) -> Entry:
         """Write a checkpoint, enter it, and remove those that the retention gives up.
 
@@ -66,7 +79,7 @@ class CheckpointIndex:
         the process is killed, the index on disk names whole files only.
 
         Args:
-            data: The file's bytes.
+            data: The file's bytes, or what writes them.
             step: Optimizer steps completed.
             metrics: The newest value of everything measured.
             finite: Whether the weights are finite.
@@ -77,12 +90,14 @@ class CheckpointIndex:
         atomic.sweep(self.folder)
         entries, before = self.entries(), self._before()
         name = _free_name(step, {entry.file for entry in entries})
-        atomic.write_bytes(self.folder / name, data)
+        with atomic.replacing(self.folder / name) as temporary, temporary.open("wb") as opened:
+            file = Digesting(opened)
+            _fill(file, data)
         entry = Entry(
             step=step,
             file=name,
-            sha256=hashlib.sha256(data).hexdigest(),
-            bytes=len(data),
+            sha256=file.sha256,
+            bytes=file.bytes,
             metrics=dict(metrics),
             finite=finite,
             time=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -100,8 +115,9 @@ class CheckpointIndex:
 
     def newest_good(self) -> Found:
         """The newest checkpoint whose bytes have their digest, and what is wrong with any newer ones."""
-        damaged: list[str] = []
-        for entry in reversed(self.entries()):
+        entries, problem = self._entries()
+        damaged = [problem] if problem else []
+        for entry in reversed(entries):
             if not (why := self.problem(entry)):
                 return Found(entry=entry, damaged=tuple(damaged))
             damaged.append(f"{self.path(entry)}: {why}")
@@ -147,7 +163,10 @@ class CheckpointIndex:
             self._previous.write_bytes(
                 self.file.read_bytes()
             )  # a second chance, so not worth waiting for the disk
-        atomic.write_json(self.file, {"format": 1, "checkpoints": [entry.tree() for entry in kept.values()]})
+        checkpoints = [entry.tree() for entry in kept.values()]
+        atomic.write_json(
+            self.file, {"format": 1, "checkpoints": checkpoints, "sha256": _digest(checkpoints)}
+        )
         self._point_last(entries[-1])
         return kept
 
@@ -160,14 +179,32 @@ class CheckpointIndex:
             os.replace(temporary, self.folder / "last.ckpt")
 
 
+def _fill(file: Digesting, data: bytes | Callable[[Digesting], object]) -> None:
+    try:
+        file.write(data) if isinstance(data, bytes) else data(file)
+    except Exception as error:
+        raise file.error or error from None
+
+
 def _read(file: Path) -> list[Entry]:
     tree = atomic.read_json(file)
     try:
-        return [Entry.from_tree(entry) for entry in tree["checkpoints"]]
+        entries = [Entry.from_tree(entry) for entry in tree["checkpoints"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise DataError(
             f"{file} must list checkpoints, but an entry is damaged ({error!r}); restore it"
         ) from None
+    if tree.get("sha256") != _digest(tree["checkpoints"]):
+        raise DataError(
+            f"{file} must be as it was written, but its entries do not have its digest; restore it"
+        )
+    return entries
+
+
+def _digest(checkpoints: list[Any]) -> str:
+    """Of the entries: a flipped bit in a number would still be JSON."""
+    text = json.dumps(atomic.strict(checkpoints), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _free_name(step: int, taken: set[str]) -> str:

@@ -134,3 +134,7 @@ class Checkpoint(Strict):
     )
     save_last: bool = Field(default=True, description="Keep the newest too, to go on from.")
     every: Duration = Field(default=Duration(1, "epochs"), description="How often one is written.")
+    max_failures: Count = Field(
+        default=3,
+        description="Saves in a row that may fail, e.g. on a full disk, before the run stops; each warns.",
+    )

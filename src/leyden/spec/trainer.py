@@ -47,6 +47,11 @@ class Trainer(Strict):
         default=-1, description="End after this many optimizer steps; -1: no limit."
     )
     max_time: Time | None = Field(default=None, description="End after this time, e.g. `12 h`.")
+    deadline: Time | None = Field(
+        default=Duration(30, "min"),
+        description="How long the run may stand still (no step, no batch of an evaluation) before it is "
+        "ended and the process that hangs is named with its stack; null: for ever.",
+    )
     min_epochs: Count | None = Field(
         default=None, description="No callback ends the run before this many epochs."
     )

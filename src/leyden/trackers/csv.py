@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +31,17 @@ class Csv(Tracker):
     def __init__(self) -> None:
         self._table: io.FileIO | None = None
         self._columns: list[str] = []
-        self._rows = 0
+        self._rows = 0  # in the file
         self._step = -1
-        self._row: dict[str, float] = {}
+        self._row: dict[str, float] = {}  # of this step, which more may come to
+        self._waiting: list[tuple[int, dict[str, float]]] = []  # rows that the file system would not take
+        self._complained = False
 
     def open(self, folder: Path, resolved: Mapping[str, Any], state: Mapping[str, Any], /) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "metrics.csv"
-        self._rows, self._row, self._columns = 0, {}, []
+        self._rows, self._columns, self._waiting = 0, [], []
+        self._step, self._row = int(state.get("step", -1)), dict(state.get("row", {}))
         if self._file.exists():
             self._keep(int(state.get("rows", 0)))
         else:
@@ -49,16 +55,32 @@ class Csv(Tracker):
         self._row.update(values)
 
     def state(self) -> dict[str, Any]:
-        self._write_row()
-        if self._table is not None:
-            os.fsync(self._table.fileno())
-        return {"rows": self._rows}
+        """The rows in the file, and the row that is still open, so that a checkpoint never splits one."""
+        self._write_waiting()
+        with suppress(OSError):  # where it stays away, `sync` says so
+            self._bring_back()
+        return {"rows": self._rows, "step": self._step, "row": dict(self._row)}
+
+    def sync(self) -> None:
+        if self._waiting:
+            raise OSError(f"{self._file} could not take {len(self._waiting)} rows")
+        with self._file.open("rb") as file:
+            os.fsync(file.fileno())
 
     def close(self) -> None:
         self._write_row()
         if self._table is not None:
             self._table.close()
         self._table = None
+
+    def _bring_back(self) -> None:
+        """Write the file anew that somebody has deleted: what is open can still be read."""
+        if self._table is None or self._file.exists():
+            return
+        size = os.fstat(self._table.fileno()).st_size
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        _swap(self._file, os.pread(self._table.fileno(), size, 0).decode())
+        self._append_from_here()
 
     def _keep(self, rows: int) -> None:
         """Drop all but the first ``rows`` rows, and a last line that was torn off."""
@@ -70,27 +92,49 @@ class Csv(Tracker):
             _swap(self._file, "".join(kept))
 
     def _write_row(self) -> None:
-        if not self._row:
-            return
+        if self._row:
+            self._waiting.append((self._step, self._row))
+            self._row = {}
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        """Write all rows that are complete; on a full disk they wait for the next time."""
+        try:
+            while self._waiting:
+                self._append(*self._waiting[0])
+                del self._waiting[0]
+            self._complained = False
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                warnings.warn(
+                    f"{self._file}: {error}; its rows are kept until they can be written", stacklevel=2
+                )
+
+    def _append(self, step: int, row: Mapping[str, float]) -> None:
         assert self._table is not None
-        if new := [name for name in self._row if name not in self._columns]:
+        if new := [name for name in row if name not in self._columns]:
             self._widen(new)
-        cells = [repr(float(self._row[name])) if name in self._row else "" for name in self._columns]
-        self._table.write(_line([str(self._step), *cells]).encode())  # one call, so that a kill tears no row
+        cells = [repr(float(row[name])) if name in row else "" for name in self._columns]
+        line = _line([str(step), *cells]).encode()
+        size = os.fstat(self._table.fileno()).st_size
+        if self._table.write(line) != len(line):  # one call, so that a kill tears no row
+            os.ftruncate(self._table.fileno(), size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._rows += 1
-        self._row = {}
 
     def _widen(self, new: Sequence[str]) -> None:
         assert self._table is not None
-        self._table.close()
-        self._columns += new
         _, *rows = _whole_lines(self._file)
         wider = [row.removesuffix("\n") + "," * len(new) + "\n" for row in rows]
-        _swap(self._file, _line(["step", *self._columns]) + "".join(wider))
+        _swap(self._file, _line(["step", *self._columns, *new]) + "".join(wider))
+        self._columns += new
         self._append_from_here()
 
     def _append_from_here(self) -> None:
-        self._table = io.FileIO(self._file, "a")
+        if self._table is not None:
+            self._table.close()
+        self._table = io.FileIO(self._file, "a+")
 
 
 def _whole_lines(file: Path) -> list[str]:

@@ -32,7 +32,14 @@ class Tracker(ABC):
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """Flush to disk, and say where a resumed run has to go on."""
+        """Hand everything to the system, and say where a resumed run has to go on; the loop waits for it."""
+
+    def sync(self) -> None:  # noqa: B027  # most trackers have nothing that could be lost
+        """Make what `state` told of last; a checkpoint is entered after this. Called beside the loop.
+
+        Raises:
+            OSError: it could not be written, so no checkpoint may build on it.
+        """
 
     @abstractmethod
     def close(self) -> None:

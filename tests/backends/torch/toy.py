@@ -96,6 +96,7 @@ def toy_run(**settings: Any) -> Any:
             }
         ),
         checkpoint=Checkpoint(**settings.get("checkpoint", {})),
+        model=SimpleNamespace(part=SimpleNamespace(foreign=settings.get("foreign", False), target=object)),
         ema=Ema(**settings["ema"]) if "ema" in settings else None,
         data=SimpleNamespace(**{**data, **settings.get("data", {})}),
         tree=lambda: {"name": "toy"},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from leyden.tasks.task import Task
 
+from .memory import WorkingSize, is_out_of_memory
 from .place import Place
 from .precision import Format, as_full
 from .score import Score
@@ -24,10 +25,19 @@ class Pass:
         place: This process.
         format: Number formats.
         cut: Which batches there are, and whose they are.
+        memory: How many samples go through the model at once.
     """
 
     def __init__(
-        self, model: nn.Module, *, task: Task, score: Score, place: Place, format: Format, cut: Cut
+        self,
+        model: nn.Module,
+        *,
+        task: Task,
+        score: Score,
+        place: Place,
+        format: Format,
+        cut: Cut,
+        memory: WorkingSize | None = None,
     ) -> None:
         self.model = model
         self.task = task
@@ -35,18 +45,32 @@ class Pass:
         self.place = place
         self.format = format
         self.cut = cut
+        self.memory = memory or WorkingSize("auto")
         self.groups: dict[int, Tally] = {}
 
     @torch.no_grad()
     def add(self, held: Held) -> None:
-        """Score one batch."""
+        """Score one batch, in halves where memory runs out."""
         if held.number < 0:
             return
         batch = self.place.to_device(held.batch)
-        with self.format.forward():
-            outputs = self.task.forward(self.model, self.format.inputs(batch))
+        samples = len(next(iter(batch.values())))
+        while True:
+            try:
+                scored = [self._forward(piece) for piece in self.memory.pieces(batch, samples)]
+                break
+            except Exception as error:
+                if not is_out_of_memory(error) or not self.memory.halve(samples):
+                    raise
+            self.memory.free(self.place.device)
         tally = self.groups.setdefault(self.cut.group(held.number), Tally(self.place))
-        self.score.add(tally, as_full(outputs), self.task.targets(batch))
+        for outputs, targets in scored:
+            self.score.add(tally, outputs, targets)
+
+    def _forward(self, piece: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        with self.format.forward():
+            outputs = self.task.forward(self.model, self.format.inputs(piece))
+        return as_full(outputs), self.task.targets(piece)
 
     def values(self, prefix: str, step: int) -> dict[str, float]:
         """Named results over all ranks; to be called by all of them."""

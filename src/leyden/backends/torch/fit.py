@@ -9,7 +9,7 @@ from typing import Any, cast
 from lightning.pytorch import Callback as LightningCallback
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import Logger
-from torch import nn
+from torch import Tensor, nn
 
 from leyden.backends.outcome import Outcome
 from leyden.backends.parts import Parts
@@ -33,6 +33,7 @@ from .session import Session
 from .shelf import Shelf
 from .signals import Signals
 from .trainer import make_trainer
+from .update import HalfUpdateError as HalfUpdateError
 from .user_module import Batches, UserDriver
 from .window import WindowLoader
 
@@ -42,6 +43,7 @@ def fit(parts: Parts, folder: RunFolder) -> Outcome:
 
     Raises:
         ValueError: A setting that the torch backend cannot honour, or gradients that are not finite.
+        SaveError: The last state could not be saved.
     """
     with Signals() as signals:
         session = make_session(parts)
@@ -55,6 +57,7 @@ def fit(parts: Parts, folder: RunFolder) -> Outcome:
                 trainer = _fit_user_module(model, parts, session, keeper)
             else:
                 trainer = _fit_model(model, parts, session, keeper)
+            keeper.saver.settle()
         except BaseException as raised:
             error = raised
             raise
@@ -102,8 +105,13 @@ def _fit_user_module(module: LightningModule, parts: Parts, session: Session, ke
     )
     trainer.fit_loop = _loop(trainer, parts, keeper, UserDriver(module, session, parts.seed))
     windows, batches = train_loader(parts, session.position, ranks, entries), None
+
+    def to_evaluate(batch: dict[str, Tensor]) -> Any:
+        keeper.watch.beat()
+        return entries.entries(batch)
+
     if val is not None:
-        batches = UserLoader(parts, val, lambda: cut_of(parts, val, limit, *ranks()), entries.entries)
+        batches = UserLoader(parts, val, lambda: cut_of(parts, val, limit, *ranks()), to_evaluate)
     _run(trainer, module, windows, batches, keeper)
     return trainer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,10 +16,14 @@ from .place import Place
 class NonFiniteError(ValueError):
     """A gradient was NaN or infinite; the update that it belongs to was not saved."""
 
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, step: int, where: str = "", samples: Sequence[int] = ()) -> None:
+        self.step, self.where, self.samples = step, where, list(samples)
+        first = f" It begins in {where}." if where else ""
+        if samples:
+            first += f" Samples of the training set: {', '.join(map(str, self.samples[:10]))}"
+            first += f" and {len(self.samples) - 10} more." if len(self.samples) > 10 else "."
         super().__init__(
-            f"gradients must be finite, but in optimizer step {step} one is NaN or infinite. "
+            f"gradients must be finite, but in optimizer step {step} one is NaN or infinite.{first} "
             "The last checkpoint is from before. Look at the samples of this step, lower optimizer.lr or set "
             "trainer.gradient_clip_val; `trainer.detect_anomaly: true` names the operation"
         )

@@ -6,13 +6,11 @@ Order at a border: optimise, validate, save. Everything that a resumed run needs
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Trainer
 
 from leyden.backends.parts import Parts
@@ -23,10 +21,12 @@ from . import lightning_private as private
 from .content import FORMAT, plain, plain_settings
 from .driver import Driver
 from .place import Place, Vote
+from .saver import Saver
 from .seeding import rng_state, set_rng_state
 from .session import Session, names
 from .shelf import Shelf
-from .signals import Signals
+from .signals import FAILED, Signals
+from .watch import Watch
 
 
 class Keeper:
@@ -44,6 +44,9 @@ class Keeper:
         self.parts = parts
         self.session = session
         self.shelf = shelf
+        self.saver = Saver(shelf, parts.run.checkpoint.max_failures)
+        deadline = parts.run.trainer.deadline
+        self.watch = Watch(logs, None if deadline is None else deadline.seconds(), signals)
         self.signals = signals
         self.logs = logs
         self.loaded: Mapping[str, Any] = {}
@@ -74,9 +77,12 @@ class Keeper:
         for name, tracker in zip(names(self.session.trackers), self.session.trackers, strict=True):
             tracker.open(self.logs, self.parts.run.tree(), states.get(name, {}))
             self.opened.append(tracker)
+        self.watch.start(self.place.rank, world)
 
     def close(self) -> None:
-        """Close the trackers; nothing is measured any more."""
+        """Let the newest checkpoint be written, and close the trackers; nothing is measured any more."""
+        self.watch.close()
+        self.saver.wait()
         for tracker in self.opened:
             tracker.close()
 
@@ -111,8 +117,14 @@ class Keeper:
             self.session.stop(f"trainer.max_time of {limit} is over")
 
     def validated(self) -> None:
-        """Note whether the newest validation is worth a checkpoint."""
-        self.candidate = self.shelf.wants(self.session.fresh())
+        """Note whether the newest validation is worth a checkpoint; rank 0, which has the index, decides."""
+        if self.parts.run.checkpoint.monitor is None:
+            return
+        wanted = False
+        if self.place.rank == 0:
+            self.saver.wait()
+            wanted = self.shelf.wants(self.session.fresh())
+        self.candidate = bool(self.place.vote.largest(int(wanted))[0])
 
     def border(self) -> None:
         """Save if it is time to; nothing is owed here."""
@@ -124,6 +136,8 @@ class Keeper:
 
     def finish(self) -> None:
         """Save, unless this very position is saved already."""
+        if self.saver.newest_failed:
+            self.saved = (-1, "")
         if self.saved != self._position:
             self.save()
 
@@ -142,22 +156,23 @@ class Keeper:
     # ---------------------------------------------------------------- save
 
     def save(self) -> None:
-        """Write a checkpoint of the present position; to be called by all ranks."""
+        """Begin to write a checkpoint of the present position; to be called by all ranks."""
+        self.watch.beat()
         self.driver.settle()
         self.count()
         content = private.dump(self.trainer)  # on all ranks: gathers what is theirs, through `state`
         if self.place.rank == 0:
             if "hyper_parameters" in content:
                 content["hyper_parameters"] = plain_settings(content["hyper_parameters"])
-            buffer = io.BytesIO()
-            torch.save(plain(content), buffer)
-            finite = all(
-                bool(torch.isfinite(w).all()) for w in content["state_dict"].values() if w.is_floating_point()
-            )
-            self.shelf.add(self.session.step, buffer.getbuffer(), self.session.fresh(), finite)
-        self.trainer.strategy.barrier("saved")
+            self.saver.save(self.session.step, plain(content), self.session.fresh(), self.session.trackers)
         self.saved = self._position
         self.saved_time = time.monotonic()
+
+    def look_at_disk(self) -> None:
+        """Ask all ranks to leave once too many checkpoints could not be written."""
+        self.saver.look()
+        if self.saver.gave_up and not self.signals.received:
+            self.signals.received = FAILED
 
     def state(self) -> dict[str, Any]:
         """All of a checkpoint that is not Lightning's: position, parts, and what each rank has of its own."""

@@ -129,6 +129,7 @@ class Loop(private.FitLoop):
         else:
             output = self.driver.window(self, window, index)
         self.windows_done += 1
+        self.keeper.watch.beat()
         position.step = plan.border(position.step)
         over = self._epoch_over()
         if over:
@@ -173,6 +174,7 @@ class Loop(private.FitLoop):
         """Agree with all ranks on signals and stops; a signal saves here and now, whatever is owed."""
         keeper, session = self.keeper, self.session
         keeper.watch_clock()
+        keeper.look_at_disk()
         if self.trainer.should_stop and not session.reason:
             session.reason = "a Lightning callback set trainer.should_stop"
         self.leave, stop = keeper.place.vote.largest(keeper.signals.received, int(bool(session.reason)))
@@ -187,6 +189,7 @@ class Loop(private.FitLoop):
 
         Several ranks would have to agree on the batch, so there a signal waits for the validation's end.
         """
+        self.keeper.watch.beat()
         if self.keeper.place.world > 1 or not self.keeper.signals.received:
             return False
         before()

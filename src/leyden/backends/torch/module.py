@@ -11,6 +11,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from leyden.backends.parts import Parts
+from leyden.data.order import Order, indices_of_step
+from leyden.data.plan import share
 from leyden.schedules.schedule import MeasuredSchedule
 
 from .ema import Average, NoAverage
@@ -51,6 +53,7 @@ class Module(LightningModule):
         self.cuts = cuts
         self.score = Score(parts.objective, parts.metrics)
         self.memory = WorkingSize(parts.run.data.micro_batch_size)
+        self.evaluation_memory = WorkingSize("auto")
         self.average = NoAverage()
         self.swap = ExitStack()
         self.place = Place()
@@ -86,6 +89,19 @@ class Module(LightningModule):
             seed=self.parts.seed,
         )
         self.step.log_every = trainer.log_every_n_steps
+        self.step.samples_of = self._samples_of
+
+    def _samples_of(self, step: int, rows: list[int]) -> list[int]:
+        """Samples of the training set at positions of this rank's share of a step."""
+        if not rows:
+            return []
+        parts = self.parts
+        order = Order(
+            parts.sampler, num_samples=len(parts.train), seed=parts.seed, labels=parts.train.labels()
+        )
+        indices = indices_of_step(parts.plan, order, step)
+        first, end = share(len(indices), self.place.rank, self.place.world)
+        return [int(indices[first:end][row]) for row in rows]
 
     def prepare_forward(self, place: Place) -> None:
         """What evaluation needs, too."""
@@ -161,6 +177,7 @@ class Module(LightningModule):
             place=self.place,
             format=self.format,
             cut=self.cuts[name](),
+            memory=self.evaluation_memory,
         )
 
     def _end_pass(self, name: str) -> dict[str, float]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from leyden.backends.outcome import Best
+from leyden.runs.digesting import Digesting
 from leyden.runs.entry import Entry
 from leyden.runs.index import CheckpointIndex
 
@@ -45,9 +46,11 @@ class Shelf:
         ranked = retention.ranked([*self.index.entries(), candidate])
         return retention.save_top_k == -1 or ranked.index(candidate) < retention.save_top_k
 
-    def add(self, step: int, content: memoryview, metrics: Mapping[str, float], finite: bool) -> None:
+    def add(
+        self, step: int, write: Callable[[Digesting], object], metrics: Mapping[str, float], finite: bool
+    ) -> None:
         """Write a checkpoint so that it is whole or not there, enter it in the index, drop those not kept."""
-        self.index.save(content, step=step, metrics=metrics, finite=finite)
+        self.index.save(write, step=step, metrics=metrics, finite=finite)
 
     def best(self) -> Best | None:
         """The best checkpoint by the monitored metric; None without a monitor, or before its first value."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-PREEMPTED, INTERRUPTED = 75, 130
+FAILED, PREEMPTED, INTERRUPTED = 1, 75, 130
 
 #: signal -> exit code
 CODES = {signal.SIGTERM: PREEMPTED, signal.SIGUSR1: PREEMPTED, signal.SIGINT: INTERRUPTED}

@@ -12,7 +12,8 @@ moving average, running sums of losses and metrics         on the device; nobody
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -21,15 +22,17 @@ from torch.optim import Optimizer
 from leyden.spec.seeds import fold_in
 from leyden.tasks.task import Task
 
+from .diagnosis import Finding, find
 from .ema import NoAverage
 from .gradients import Gradients
-from .guard import Guard
+from .guard import Guard, NonFiniteError
 from .memory import WorkingSize, is_out_of_memory
 from .place import FAILED, OK, OUT_OF_MEMORY, Place
 from .precision import Format, as_full
 from .rates import Rates
 from .score import Score, add_scores
 from .tally import Tally
+from .update import Update
 
 
 class RankError(RuntimeError):
@@ -80,8 +83,11 @@ class Step:
         self.memory = memory
         self.seed = seed
         self.guard = Guard(place, optimizer)
+        self.update = Update(optimizer, partial(memory.free, place.device), place.world)
         self.tally = Tally(place)
         self.unread = 0  # steps summed up in the tally
+        #: step, positions in this rank's share of it -> their samples in the training set
+        self.samples_of: Callable[[int, list[int]], list[int]] = lambda step, rows: []
         self.log_every = 1
 
     def __call__(self, step: int, batch: dict[str, Tensor]) -> None:
@@ -91,7 +97,12 @@ class Step:
         counts = self.score.counts(self.task.targets(batch)) if samples else []
         pieces = self._backward(step, batch, samples, self._factors(step, counts))
         self.rates.write(step)
-        self._update(step, gradients, optimizer)
+        try:
+            self._update(step, gradients, optimizer)
+        except NonFiniteError as error:
+            # weights are as they were before this step only where the host looks at once
+            found = Finding() if self.guard.late else self._diagnosed(step, batch, samples)
+            raise NonFiniteError(error.step, found.where, self.samples_of(step, found.rows)) from None
         self.average.update(step + 1)
         self.unread += 1
         if samples:
@@ -107,8 +118,24 @@ class Step:
             if self.format.scaler is None:  # a scaler has its own way with overflow
                 self.guard.check(step, norm)
             gradients.clip(present, norm)
-            self.format.step(optimizer)
+            self.update(lambda: self.format.step(optimizer))
         gradients.drop()
+
+    def _diagnosed(self, step: int, batch: dict[str, Tensor], samples: int) -> Finding:
+        """Where this rank's part of the step goes wrong, if it does."""
+        if not samples:
+            return Finding()
+
+        def again() -> Iterator[int]:
+            self.gradients.drop()
+            self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
+            ones = [torch.ones((), device=self.place.device) for _ in self.score.terms]
+            for piece in self.memory.pieces(batch, samples):
+                size = len(next(iter(piece.values())))
+                self._attempt(piece, size, ones)
+                yield size
+
+        return find(self.model, batch, again)
 
     def _factors(self, step: int, counts: Sequence[Tensor | int]) -> list[Tensor]:
         """weight / count of each term, the count over all pieces and ranks: gradients of the terms' sums."""

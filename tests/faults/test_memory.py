@@ -1,0 +1,172 @@
+"""Memory that runs out anywhere in a step: the run completes, with the weights of the run that had enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.backends.torch.toy import Net, newest, records, toy_parts, train
+from tests.faults import runs
+from tests.faults.children import Child
+from tests.faults.ranks import ranks
+from tests.faults.scale import chance, count
+
+PLACES = ("forward", "backward", "optimizer", "validation")
+
+
+class Shortage:
+    """Raises out-of-memory once, at the n-th time that a place is passed."""
+
+    def __init__(self, place: str, after: int) -> None:
+        self.place, self.left = place, after
+        self.struck = False
+
+    def pass_by(self, place: str, samples: int = 2) -> None:
+        if place != self.place or self.struck or samples < 2:
+            return
+        self.left -= 1
+        if self.left < 0:
+            self.struck = True
+            raise torch.OutOfMemoryError(f"injected in {place}")
+
+
+class InBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, shortage: Shortage) -> torch.Tensor:
+        ctx.shortage = shortage
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> Any:
+        ctx.shortage.pass_by("backward", len(grad))
+        return grad, None
+
+
+class Hungry(Net):
+    """Passes a shortage by wherever it computes."""
+
+    def __init__(self, shortage: Shortage) -> None:
+        super().__init__(dropout=0.0)
+        self.shortage = shortage
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.shortage.pass_by("forward" if self.training else "validation", len(x))
+        y = super().forward(x)
+        return InBackward.apply(y, self.shortage) if self.training else y
+
+
+class HungryAdamW(torch.optim.AdamW):
+    def __init__(self, parameters: Any, shortage: Shortage) -> None:
+        super().__init__(parameters, lr=0.01)
+        self.shortage = shortage
+
+    def step(self, closure: Any = None) -> Any:
+        self.shortage.pass_by("optimizer")
+        return super().step(closure)
+
+
+def run(shortage: Shortage, folder: Path, devices: int = 1) -> int:
+    parts = toy_parts(
+        model=lambda: Hungry(shortage),
+        optimizer=lambda model: HungryAdamW(model.parameters(), shortage),
+        trainer={"devices": devices},
+    )
+    return train(parts, folder).exit_code
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return newest(folder)["state_dict"]
+
+
+def worst(a: Path, b: Path) -> float:
+    """Largest difference of any weight, and of any number that was measured in a validation."""
+    first, second = weights(a), weights(b)
+    measured = [[row for row in records(folder) if "val/loss" in row] for folder in (a, b)]
+    by_metric = [abs(x["val/loss"] - y["val/loss"]) for x, y in zip(*measured, strict=True)]
+    return max(*(float((first[name] - second[name]).abs().max()) for name in first), *by_metric)
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rich")
+    run(Shortage("nowhere", 0), folder)
+    return folder
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_run_completes_with_the_same_weights(
+    place: str, rich: Path, tmp_path: Path, say: Callable[..., None]
+) -> None:
+    found: list[float] = []
+    for trial in range(count(2, 25)):
+        shortage = Shortage(place, chance("oom", place, trial).randrange(10 if place == "validation" else 21))
+        run(shortage, tmp_path / str(trial))
+        assert shortage.struck
+        found.append(worst(rich, tmp_path / str(trial)))
+    equal = sum(difference == 0 for difference in found)
+    say(f"out of memory in {place}", trials=len(found), bitwise=equal, worst=max(found))
+    assert max(found) < 1e-6
+    if place == "optimizer":
+        assert equal == len(found)  # the same update, so the same bits
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_one_rank_of_two_may_run_out(
+    place: str, rich: Path, tmp_path: Path, say: Callable[..., None]
+) -> None:
+    found: list[float] = []
+    for trial in range(count(1, 5)):
+        rng, folder = chance("oom of ranks", place, trial), tmp_path / str(trial)
+        poor, after = rng.randrange(2), rng.randrange(2 if place == "validation" else 15)
+
+        def work(rank: int, poor: int = poor, after: int = after, folder: Path = folder) -> int:
+            return run(Shortage(place if rank == poor else "nowhere", after), folder, devices=2)
+
+        children = ranks(2, work, tmp_path / f"log{trial}")
+        assert [child.wait() for child in children] == [0, 0], children[0].said() + children[1].said()
+        found.append(worst(rich, folder))
+    say(f"out of memory in {place} of one rank of two", trials=len(found), worst=max(found))
+    assert max(found) < 1e-6
+
+
+@contextmanager
+def shortage_in_an_update(step: int) -> Iterator[None]:
+    """AdamW runs out after it has changed the moments of the first parameters, in one step of the process."""
+    whole, calls = torch.optim.AdamW.step, [0]
+
+    def torn(self: torch.optim.AdamW, closure: Any = None) -> Any:
+        calls[0] += 1
+        if calls[0] != step:
+            return whole(self, closure)
+        for parameter in self.param_groups[0]["params"][1:]:
+            parameter.grad = None
+        whole(self, closure)
+        raise torch.OutOfMemoryError("injected in the middle of an update")
+
+    torch.optim.AdamW.step = torn
+    try:
+        yield
+    finally:
+        torch.optim.AdamW.step = whole
+
+
+def test_half_an_update_is_taken_back_by_going_back_to_the_newest_checkpoint(tmp_path: Path) -> None:
+    from tests.backends.torch.death import differences
+
+    def poor() -> int:
+        with shortage_in_an_update(11):
+            return runs.train(tmp_path / "poor", "plain")
+
+    for name, work in {"rich": lambda: runs.train(tmp_path / "rich", "plain"), "poor": poor}.items():
+        child = Child(work, tmp_path / f"{name}.log")
+        assert child.wait() == 0, child.said()
+    assert (
+        "going back to the newest checkpoint"
+        in (runs.home(tmp_path / "poor").logs(0) / "log.txt").read_text()
+    )
+    assert differences(runs.ended(tmp_path / "rich"), runs.ended(tmp_path / "poor")) == []
