@@ -40,15 +40,15 @@ def test_the_shipped_table_is_the_original_s_wherever_that_turns() -> None:
     ours, theirs = shipped().rates, TABLE.rates
     difference = np.abs(ours - theirs) / theirs.max()
     assert difference[ours > 0.01].max() < 0.0001
-    # Beyond, the original has what is left of its start: next to the threshold, where that decays slowly, and at
-    # half a flux quantum, where two states are equal and it has negative voltages. At rest, g = 0 there.
+    # Beyond, the original has what is left of its start: next to the threshold, where that decays slowly, and
+    # at half a flux quantum, where two states are equal and it has negative voltages. At rest, g = 0 there.
     assert (difference > CLOSE).sum() == 68
     assert difference.max() < 0.01
     assert (ours[difference > CLOSE] < 0.004).all()
 
 
 def test_far_above_the_threshold_the_junctions_are_resistors() -> None:
-    # for I -> infinity each junction carries half the current, and its mean voltage comes close to that from below
+    # for I -> infinity each junction carries half the current, and its mean voltage nears that from below
     rates = Interferometer(measure=300.0, settle=100.0).rates(np.array([8.0, 16.0]), np.array([0.0, 0.25]))
     np.testing.assert_allclose(rates, [4.0, 8.0], rtol=0.02)
     assert (rates < [4.0, 8.0]).all()

@@ -1,6 +1,7 @@
 """Superconducting optoelectronic circuits: described, checked, simulated, trained. No torch until `build`."""
 
 from .build import build as build
+from .build import explain as explain
 from .build import save as save
 from .circuit import Circuit as Circuit
 from .connections import Connection as Connection

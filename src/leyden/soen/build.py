@@ -61,3 +61,14 @@ def save(network: Network, path: str | Path) -> None:
     from .torch.save import write
 
     write(network, Path(path))
+
+
+def explain(network: Network) -> str:
+    """How each layer and connection of a network is computed, a line each, and why not faster.
+
+    A sequence goes through the compiled kernel where it can, else through one torch operation, else step by
+    step; all come to the same. ``LEYDEN_SOEN_WAY`` or ``leyden.soen.kernel.at_most`` takes a slower way.
+    """
+    from .kernel.explain import explained
+
+    return explained(network)

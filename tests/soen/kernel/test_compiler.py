@@ -1,4 +1,4 @@
-"""A library is made once a machine, all variants compute the same, and nothing breaks where none can be made."""
+"""A library is made once a machine, all variants compute the same, and nothing breaks without one."""
 
 from __future__ import annotations
 

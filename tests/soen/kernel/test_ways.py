@@ -9,7 +9,6 @@ import torch
 
 from leyden import soen
 from leyden.soen.kernel import abi, ways
-from leyden.soen.kernel.explain import explained
 from leyden.soen.kernel.ways import at_most
 from tests.soen.golden_case import NAMES, Case
 from tests.soen.kernel.circuits import edge, layer, network
@@ -117,7 +116,7 @@ def test_every_way_comes_to_the_same(name: str, way: ways.Way) -> None:
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_the_slowest_part_takes_the_way_that_is_told(name: str) -> None:
     expected, layers, connections, simulation = CIRCUITS[name]
-    text = explained(network(layers, connections, **simulation))
+    text = soen.explain(network(layers, connections, **simulation))
     assert (STEPS if STEPS in text else KERNEL) == expected, text
     assert ("because" in text) == (expected == STEPS), text
 
@@ -138,13 +137,13 @@ def test_slower_ways_reproduce_the_original_as_well(name: str, way: ways.Way) ->
 def test_without_a_library_torch_operations_serve_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(abi, "library", lambda: abi.Library(problem="there is no C compiler `cc`"))
     net = network(dendrites(), loop())
-    assert "torch operations, one pass, because there is no C compiler `cc`" in explained(net)
+    assert "torch operations, one pass, because there is no C compiler `cc`" in soen.explain(net)
     assert net(torch.rand(2, 9, 3).double()).shape == (2, 10, 4)
 
 
 def test_the_environment_limits_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ways.VARIABLE, "fused")
-    assert "torch operations, one pass, because asked for" in explained(network(dendrites(), loop()))
+    assert "torch operations, one pass, because asked for" in soen.explain(network(dendrites(), loop()))
     monkeypatch.setenv(ways.VARIABLE, "fast")
     with pytest.raises(
         soen.CircuitError, match="LEYDEN_SOEN_WAY must be one of compiled, fused, steps, but got 'fast'"
@@ -161,7 +160,7 @@ def test_steps_have_second_derivatives() -> None:
 
 def test_half_precision_takes_steps() -> None:
     net = network(dendrites("Tanh"), loop()).bfloat16()
-    assert "float32 and float64" in explained(net)
+    assert "float32 and float64" in soen.explain(net)
 
 
 def test_torch_func_takes_steps() -> None:
