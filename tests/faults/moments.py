@@ -24,7 +24,8 @@ PHASES = {
     "train._one": "building",
     "begin.begin": "folder",
     "loop.Loop._begin": "warm-up",
-    "loop.Loop._window": "step",
+    "loop.Loop._window": "window",
+    "step.Step.__call__": "optimizer step",
     "step.Step._attempt": "micro-batch",
     "step.Step._update": "update",
     "loop.Loop._validate": "validation",
@@ -53,6 +54,7 @@ class Moments:
     def __init__(self, at: Moment | None = None, act: Callable[[], None] = lambda: None) -> None:
         self.at, self.act = at, act
         self.counts: Counter[str] = Counter()
+        self.step = -1  # the newest optimizer step that was begun
         self._phases: dict[int, list[str]] = {threading.get_ident(): [CHECKING]}
         self._known: dict[CodeType, str | None] = {}
         self._pid = os.getpid()
@@ -75,6 +77,8 @@ class Moments:
             return None
         if not phase:
             return self._in_line
+        if code.co_qualname == "Step.__call__":
+            self.step = frame.f_locals["step"]
         stack = self._phases.setdefault(threading.get_ident(), [])
         stack.append(phase)
 

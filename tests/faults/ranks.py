@@ -11,7 +11,7 @@ from tests.faults.children import Child
 
 
 def ranks(world: int, work: Callable[[int], int], log: Path) -> list[Child]:
-    """Start ``work(rank)`` in ``world`` processes that find each other; ``log`` gets their number appended."""
+    """Start ``work(rank)`` in ``world`` processes that find each other; each has a log of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -59,6 +59,11 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 
+def steps_a_call(variant: str) -> int:
+    """Steps between two borders at most."""
+    return 4 if variant == "four_steps_a_call" else 1
+
+
 def write(folder: Path) -> Path:
     """Put the run file into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)

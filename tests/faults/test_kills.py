@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -11,14 +10,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.backends.torch.death import differences
 from tests.faults import runs
 from tests.faults.children import Child
 from tests.faults.moments import Moment, Moments
+from tests.faults.reference import Reference, known_references
 from tests.faults.scale import FULL, chance, count
 
 KILLS = count(14, 200)
@@ -26,38 +24,9 @@ BY_CLOCK = "by the clock"  # the only ones that end inside of torch, of a write 
 AT_START = "starting up"  # in a process that begins with nothing imported
 
 
-class Reference:
-    """A run that was never killed: how it ended, how many moments it had, and how long it took."""
-
-    def __init__(self, variant: str, folder: Path) -> None:
-        self.variant = variant
-        assert Child(lambda: self._count(folder), folder.with_suffix(".log")).wait() == 0
-        told = json.loads(folder.with_suffix(".json").read_text())
-        self.moments, self.seconds = told["moments"], told["seconds"]
-        self.end = runs.ended(folder)
-
-    def _count(self, folder: Path) -> int:
-        import time
-
-        start = time.perf_counter()
-        with Moments() as moments:
-            code = runs.train(folder, self.variant)
-        told = {"moments": moments.counts, "seconds": time.perf_counter() - start}
-        folder.with_suffix(".json").write_text(json.dumps(told))
-        return code
-
-
 @pytest.fixture(scope="module")
 def references(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reference]:
-    folder, known = tmp_path_factory.mktemp("references"), dict[str, Reference]()
-    runs.warm_up(folder / "warm")
-
-    def of(variant: str) -> Reference:
-        if variant not in known:
-            known[variant] = Reference(variant, folder / variant)
-        return known[variant]
-
-    return of
+    return known_references(tmp_path_factory.mktemp("references"))
 
 
 def killed_at(moment: Moment, variant: str, folder: Path) -> int:
@@ -117,18 +86,9 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_had_not_been(
                 wrong.append(f"trial {trials} {variant} {said}: a process failed")
             if code != -signal.SIGKILL:
                 break
-        if problem := _problem(reference, folder):
+        if problem := reference.problem(folder):
             wrong.append(f"trial {trials} {variant} {said}: {problem}")
         shutil.rmtree(folder)
         trials += 1
     say("kills", trials=trials, kills=sum(kills.values()), at=kills, differ=len(wrong))
     assert wrong == []
-
-
-def _problem(reference: Reference, folder: Path) -> str:
-    """How the run ends that goes on in ``folder``; empty if it is right."""
-    last = Child(lambda: runs.train(folder, reference.variant), folder.with_suffix(".log"))
-    if code := last.wait():
-        return f"going on ended with {code}:\n{last.said()}"
-    found: list[Any] = differences(reference.end, runs.ended(folder))
-    return f"differs in {found[:4]}" if found else ""

@@ -54,7 +54,7 @@ def trained(world: int, folder: Path, **more: Any) -> Path:
 
 
 def steps_of(folder: Path, world: int) -> list[list[float]]:
-    """Samples of every global step, over all ranks; a rank without samples in a step would shift the ledger."""
+    """Samples of every global step, over all ranks; each rank has some in every step."""
     ledgers = [json.loads((folder / f"ledger{rank}.json").read_text()) for rank in range(world)]
     return [sorted(sample for part in step for sample in part) for step in zip(*ledgers, strict=True)]
 

@@ -47,17 +47,18 @@ def run(args: Namespace) -> int:
 
 @contextmanager
 def preemptible() -> Generator[None]:
-    """Leave with `PREEMPTED` on SIGTERM before the training, which has its own way to leave, and after it."""
+    """Leave with `PREEMPTED` on SIGTERM and SIGUSR1 around the training, which has its own way to leave."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
         raise SystemExit(PREEMPTED)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGUSR1)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(args: Namespace) -> int:
