@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class Settings:
         self.checkpoint = Checkpoint(every=Duration(100, "%"))  # saving is not the loop's
         self.ema = None
         self.data = Data(batch_size)
+        self.model = SimpleNamespace(part=SimpleNamespace(foreign=False))  # made here, not named in a file
 
     def tree(self) -> dict[str, Any]:
         """Nothing to note."""

@@ -52,7 +52,7 @@ class ClassWeights:
         from ._precision import counting_type
 
         if not self.values:
-            return (targets != ignore_index).sum()
+            return (targets != ignore_index).count_nonzero()
         ignored = targets == ignore_index
         weights = self.on(targets.device, counting_type(targets.device))
         return weights[targets.masked_fill(ignored, 0)].masked_fill(ignored, 0.0).sum()

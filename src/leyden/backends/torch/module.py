@@ -112,11 +112,12 @@ class Module(LightningModule):
 
     def training_step(self, window: Window, batch_idx: int = 0) -> None:
         """Every optimizer step of a window."""
-        step, to_device, every = self.step, self.place.to_device, self.step.log_every
+        step, every = self.step, self.step.log_every
         for item in window:
-            step(item.step, to_device(item.batch))
+            step(item.step, item.batch)
             if (item.step + 1) % every == 0:
                 self.flush(item.step + 1)
+        step.backlog.settle()
 
     def window(self, loop: Any, window: Window, index: int) -> None:
         """Straight to the step: Lightning's way there costs as much as a small model does."""
@@ -130,6 +131,7 @@ class Module(LightningModule):
         self.step.guard.settle()
         if not self.step.unread:
             return
+        self.step.backlog.settle()
         values = self.score.values(self.step.tally, "train", step - 1) | self.rates.current()
         self.step.tally.clear()
         self.step.unread = 0
@@ -201,6 +203,7 @@ class Module(LightningModule):
 
     def restore_rank(self, state: Mapping[str, Any]) -> None:
         """Go on from what `rank_state` gave."""
+        self.step.backlog.drop()
         self.step.tally.restore(state["tally"])
         self.step.unread = state["unread"]
         self.memory.restore(state["memory"])

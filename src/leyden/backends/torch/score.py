@@ -17,8 +17,8 @@ from .tally import Tally
 class Score:
     """Sums of loss terms and metrics, and back from sums to named numbers.
 
-    A term's count is a number where the loss says so, and then stays on the host; it is a tensor where it
-    depends on the targets' values, and then stays on the device.
+    A step's counts are numbers, made on the host before its targets leave it. Where targets are on a device
+    already, in evaluations, a count that depends on their values stays there.
     """
 
     def __init__(self, objective: Objective, metrics: dict[str, Metric]) -> None:
@@ -27,9 +27,10 @@ class Score:
         self.metrics = metrics
         self._metrics = tuple(metrics.values())
 
-    def counts(self, targets: Tensor) -> list[Tensor | int]:
-        """What each term's sum is divided by; needs no forward pass."""
-        return [term.count(targets) for term in self.terms]
+    def counts(self, targets: Tensor) -> list[float]:
+        """What each term's sum is divided by; needs no forward pass. For targets on the host."""
+        counts = [term.count(targets) for term in self.terms]
+        return [count.item() if isinstance(count, Tensor) else count for count in counts]
 
     def totals(self, outputs: Tensor, targets: Tensor) -> list[Tensor]:
         """Every term's sum (a scalar), with its graph."""
@@ -43,7 +44,7 @@ class Score:
     def add(self, tally: Tally, outputs: Tensor, targets: Tensor) -> None:
         """Score a batch that nothing is learnt from."""
         pieces = [*self.totals(outputs, targets), *self.measures(outputs, targets)]
-        add_scores(tally, pieces, self.counts(targets))
+        add_scores(tally, pieces, [term.count(targets) for term in self.terms])
 
     def values(self, tally: Tally, prefix: str, step: int) -> dict[str, float]:
         """Means and metrics over all ranks, named ``<prefix>/loss``, ``<prefix>/<metric>`` ...

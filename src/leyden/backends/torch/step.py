@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 from leyden.spec.seeds import fold_in
 from leyden.tasks.task import Task
 
+from .backlog import Backlog, Scored
 from .diagnosis import Finding, find
 from .ema import NoAverage
 from .gradients import Gradients
@@ -30,7 +31,7 @@ from .memory import WorkingSize, is_out_of_memory
 from .place import FAILED, OK, OUT_OF_MEMORY, Place
 from .precision import Format, as_full
 from .rates import Rates
-from .score import Score, add_scores
+from .score import Score
 from .tally import Tally
 from .update import Update
 
@@ -85,6 +86,8 @@ class Step:
         self.guard = Guard(place, optimizer)
         self.update = Update(optimizer, partial(memory.free, place.device), place.world)
         self.tally = Tally(place)
+        self.backlog = Backlog(score, self.tally)
+        self._started: tuple[tuple[float, ...], list[Tensor]] = ((), [])
         self.unread = 0  # steps summed up in the tally
         #: step, positions in this rank's share of it -> their samples in the training set
         self.samples_of: Callable[[int, list[int]], list[int]] = lambda step, rows: []
@@ -94,7 +97,9 @@ class Step:
         """Optimizer step ``step`` (0 is the first) with this rank's samples; there may be none."""
         gradients, optimizer = self.gradients, self.optimizer
         samples = len(next(iter(batch.values())))
+        # on the host, where the targets come from: no count ever waits for the device
         counts = self.score.counts(self.task.targets(batch)) if samples else []
+        batch = self.place.to_device(batch)
         pieces = self._backward(step, batch, samples, self._factors(step, counts))
         self.rates.write(step)
         try:
@@ -106,7 +111,7 @@ class Step:
         self.average.update(step + 1)
         self.unread += 1
         if samples:
-            add_scores(self.tally, pieces, counts)
+            self.backlog.add(pieces, counts)
 
     def _update(self, step: int, gradients: Gradients, optimizer: Optimizer) -> None:
         if self.place.world > 1:
@@ -137,25 +142,28 @@ class Step:
 
         return find(self.model, batch, again)
 
-    def _factors(self, step: int, counts: Sequence[Tensor | int]) -> list[Tensor]:
+    def _factors(self, step: int, counts: Sequence[float]) -> list[Tensor]:
         """weight / count of each term, the count over all pieces and ranks: gradients of the terms' sums."""
         weights = self.score.objective.weights_at(step)
         if self.place.world > 1:
-            counts = self._counts_of_all(counts, len(weights))
-        return [
-            _factor(weight, count, self.place.device) for weight, count in zip(weights, counts, strict=True)
-        ]
+            return self._factors_of_all(weights, counts)
+        numbers = tuple(w / count if count else 0.0 for w, count in zip(weights, counts, strict=True))
+        if numbers != self._started[0]:  # nearly every step has the numbers of the one before
+            self._started = numbers, [torch.full((), n, device=self.place.device) for n in numbers]
+        return self._started[1]
 
-    def _counts_of_all(self, counts: Sequence[Tensor | int], terms: int) -> list[Tensor]:
-        total = torch.zeros(terms, dtype=torch.float64, device=self.place.device)
+    def _factors_of_all(self, weights: Sequence[float], counts: Sequence[float]) -> list[Tensor]:
+        """The same with counts summed up by the devices; nearly infinite where nothing counts: sums are 0."""
+        total = torch.zeros(len(weights), dtype=torch.float64, device=self.place.device)
         for index, count in enumerate(counts):
             total[index] = count
         self.place.sum_over_ranks([total])
-        return list(total.unbind())
+        shares = zip(weights, total.clamp_min_(1e-30).unbind(), strict=True)
+        return [(weight / count).float() for weight, count in shares]
 
     def _backward(
         self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
-    ) -> list[Tensor]:
+    ) -> list[Scored]:
         """Gradients of this rank's samples, and their sums; retries in halves until every rank is through."""
         while True:
             self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
@@ -183,25 +191,15 @@ class Step:
                 f"another process ran out of memory in optimizer step {step} with one sample"
             )
 
-    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]) -> list[Tensor]:
-        """Forward and backward of every piece; gives the sums of loss terms and metrics, added up."""
+    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]) -> list[Scored]:
+        """Forward and backward of every piece, and what is to be measured of it."""
         task, score = self.task, self.score
-        sums: list[Tensor] = []
+        scored: list[Scored] = []
         for piece in self.memory.pieces(batch, samples):
             with self.format.forward():
                 outputs = task.forward(self.model, self.format.inputs(piece))
             outputs, targets = as_full(outputs), task.targets(piece)
             totals = score.totals(outputs, targets)
             self.format.backward(totals, factors)
-            found = [total.detach() for total in totals]
-            found += score.measures(outputs.detach(), targets)
-            sums = found if not sums else [a + b for a, b in zip(sums, found, strict=True)]
-        return sums
-
-
-def _factor(weight: float, count: Tensor | int, device: torch.device) -> Tensor:
-    """weight / count, float32; large and finite where nothing counts, because gradients are 0 there."""
-    if not isinstance(count, Tensor):
-        return torch.full((), weight / count if count else 0.0, device=device)
-    factor = count.to(torch.float32, copy=True).clamp_min_(1e-30).reciprocal_()
-    return factor if weight == 1.0 else factor.mul_(weight)
+            scored.append(self.backlog.scored(totals, outputs, targets))
+        return scored
