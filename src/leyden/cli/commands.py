@@ -14,6 +14,7 @@ TABLE: dict[str, dict[str, str]] = {
         "test": "evaluate a trained model on the test data",
         "predict": "write a trained model's predictions to a file",
         "export": "write a trained model for use elsewhere, e.g. as ONNX",
+        "reproduce": "train a finished run again and compare the weights bit by bit",
     },
     "Write run files": {
         "show": "the resolved run file: every value and where it came from",
