@@ -213,7 +213,7 @@ def rows_follow(t: Tensor) -> bool:
 
 
 def refuse_second_derivatives() -> None:
-    """A backward pass by hand cannot be differentiated again, and must not look as if its result were constant.
+    """A backward pass by hand cannot be differentiated again, and must not pass for a constant.
 
     Raises:
         RuntimeError: It is asked to record itself (`create_graph=True`).

@@ -16,27 +16,31 @@ from .ways import Decision, allowed, known_name, unfit
 
 
 def carried(edge: Edge, source: Tensor, state: EdgeState, *, late: bool) -> tuple[Tensor, EdgeState]:
-    """What a connection carries: (batch, time, from) to flux (batch, time, to) and final states.
+    """What a connection carries: flux (batch, time, to) and final states.
 
     Args:
         edge: The connection.
-        source: States of the source layer.
+        source: History of the source layer, (batch, time + 1, from).
         state: Of the connection's circuits before the first step.
-        late: Whether the flux of a step is that of the states before it, as in Jacobi evaluation.
+        late: Whether a step sees the states before it, as in Jacobi evaluation.
     """
-    if not isinstance(edge, (WiccEdge, NoccEdge)) or decide_edge(edge, source).way != "compiled":
-        return edge.delayed_sequence(source, state) if late else edge.sequence(source, state)
-    flux, final = _compiled(edge, source, state)
+    part = slice(None, -1) if late else slice(1, None)
+    if type(edge) is Fixed and edge.disturbed is None:
+        # one product over everything and then a view: the other way round would copy
+        return (source @ edge.weight.t())[:, part], ()
+    seen = source[:, part]
+    if not isinstance(edge, (WiccEdge, NoccEdge)) or decide_edge(edge, seen).way != "compiled":
+        return edge.delayed_sequence(seen, state) if late else edge.sequence(seen, state)
+    flux, final = _compiled(edge, seen, state)
     if late:
         flux = torch.cat([edge.pending(state).unsqueeze(1), flux[:, :-1]], 1)
     return flux, final
 
 
 def decide_edge(edge: Edge, source: Tensor) -> Decision:
-    """How a connection's sequence is computed, and why."""
+    """How the sequence of a connection is computed that is more than a matrix product, and why."""
     if isinstance(edge, Fixed):
-        one = edge.disturbed is None
-        return Decision("compiled") if one else Decision("steps", "noise changes its weights at every step")
+        return Decision("steps", "noise changes its weights at every step")
     assert isinstance(edge, Circuits)
     if allowed() != "compiled":
         return Decision("steps", "asked for")

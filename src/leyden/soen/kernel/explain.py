@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..torch.edges import Fixed
 from ..torch.prepare import prepared
 from .connections import decide_edge
 from .sweep import decide_sweep, flows
@@ -28,15 +29,17 @@ def explained(network: Network) -> str:
         loop = f.loop(layer.layer_id)
         name = f"layer {layer.layer_id} ({type(layer).__name__})"
         for c in f.into(layer.layer_id):
-            lines.append(f"{c.key}: {_told(decide_edge(f.edges[c.key], x))}")
+            edge = f.edges[c.key]
+            product = isinstance(edge, Fixed) and edge.disturbed is None
+            lines.append(f"{c.key}: {'one matrix product' if product else _told(decide_edge(edge, x))}")
         if f.driven(layer):
             lines.append(f"{name}: is the input")
         elif layer.memoryless:
             lines.append(f"{name}: all steps at once")
         else:
             flux = x.new_zeros(1, 1, layer.params.dim)
-            edge = None if loop is None else f.edges[loop.key]
-            lines.append(f"{name}: {_told(decide(layer, flux, edge, f.nows[layer.layer_id]))}")
+            own = None if loop is None else f.edges[loop.key]
+            lines.append(f"{name}: {_told(decide(layer, flux, own, f.nows[layer.layer_id]))}")
     return "\n".join(lines)
 
 

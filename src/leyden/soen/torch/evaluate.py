@@ -126,9 +126,8 @@ def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
         return f.x
     phi, late = None, f.simulation.network_evaluation_method == "stepwise_jacobi"
     for c in sorted(f.into(layer.layer_id), key=lambda c: c.from_layer):
-        source = outcome.histories[c.from_layer]
-        seen, state = source[:, :-1] if late else source[:, 1:], f.circuits[c.key]
-        reached, outcome.circuits[c.key] = carried(f.edges[c.key], seen, state, late=late)
+        source, state = outcome.histories[c.from_layer], f.circuits[c.key]
+        reached, outcome.circuits[c.key] = carried(f.edges[c.key], source, state, late=late)
         phi = reached if phi is None else phi + reached
     return f.x.new_zeros(*f.x.shape[:2], layer.params.dim) if phi is None else phi
 
