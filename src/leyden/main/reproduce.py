@@ -104,8 +104,8 @@ def reasons(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         return found
     return [
         "nothing that is recorded differs, so the numbers depend on something else: kernels without a fixed "
-        "order of additions (set trainer.deterministic: true), trainer.max_time, or code of the run that draws "
-        "from a clock or from the network"
+        "order of additions (set trainer.deterministic: true), trainer.max_time, or code of the run that "
+        "draws from a clock or from the network"
     ]
 
 
