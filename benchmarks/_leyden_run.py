@@ -114,7 +114,7 @@ def parts_of(
         objective=Objective({"ce": CrossEntropy()}, {}, horizon),
         metrics={"accuracy": Accuracy()},
         make_model=model,
-        make_optimizer=lambda module: torch.optim.AdamW(module.parameters(), lr=1e-3),
+        make_optimizer=lambda module: torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True),
         schedules={},
         callbacks=callbacks,
         trackers=[Csv()],
