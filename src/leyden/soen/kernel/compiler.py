@@ -52,10 +52,14 @@ class Variant:
 VARIANTS = (
     Variant(
         "x86-64-v4",
-        ("-march=x86-64-v4", "-mprefer-vector-width=512"),
+        ("-march=x86-64-v4", "-mprefer-vector-width=512", "-mtune=native"),
         frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
     ),
-    Variant("x86-64-v3", ("-march=x86-64-v3",), frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"})),
+    Variant(
+        "x86-64-v3",
+        ("-march=x86-64-v3", "-mtune=native"),
+        frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}),
+    ),
     Variant("x86-64-v2", ("-march=x86-64-v2",), frozenset({"sse4_1", "sse4_2", "ssse3", "popcnt"})),
     Variant("generic"),
 )

@@ -32,8 +32,10 @@ class Rates:
     @classmethod
     def of(cls, table: Tensor, low: Tensor, high: Tensor, *, edge: bool = False) -> Rates:
         """The source function of a table, (rows, columns)."""
-        bordered = torch.nn.functional.pad(table, (0, 2, 2, 2)).flatten()
-        return cls(bordered, table.shape[0], table.shape[1], low, high, edge)
+        rows, columns = table.shape
+        bordered = table.new_zeros(rows + 4, columns + 2)
+        bordered[2:-2, :-2] = table  # several times as fast as torch's padding
+        return cls(bordered.flatten(), rows, columns, low, high, edge)
 
     def __call__(self, phi: Tensor, current: Tensor) -> Tensor:
         """g at flux ``phi`` (flux quanta) and ``current`` (critical currents)."""
