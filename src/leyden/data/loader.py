@@ -6,6 +6,7 @@ plan, order --> Windows[start] --> numpy batch of a whole window --> tensors -->
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,6 +23,11 @@ from leyden.spec.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.utils.data import DataLoader
+
+
+#: the most that data in memory is gathered ahead of its use
+SAMPLES_AHEAD = 4096
+BYTES_AHEAD = 1 << 22
 
 
 class StepBatch(NamedTuple):
@@ -288,12 +294,27 @@ def _to_tensors(pin: bool) -> Callable[[Batch], dict[str, Tensor]]:
 
 
 def _made_here(windows: Windows, start: int, pin: bool) -> Iterator[list[StepBatch]]:
-    tensors = _to_tensors(pin)
+    plan, tensors = windows.plan, _to_tensors(pin)
+    ahead = _steps_ahead(windows)
     while True:
-        end = windows.plan.border(start)
-        window = windows.window(start, end)
-        yield _steps(window, tensors(window.batch))
-        start = end
+        ends = [plan.border(start)]
+        while ends[-1] - start < ahead and not plan.epoch_ends(ends[-1]):
+            ends.append(plan.border(ends[-1]))
+        gathered = windows.window(start, ends[-1])
+        steps = _steps(gathered, tensors(gathered.batch))
+        first = start
+        for end in ends:
+            yield steps[start - first : end - first]
+            start = end
+
+
+def _steps_ahead(windows: Windows) -> int:
+    """Steps worth gathering together, as indexing costs by the call; other samples are made when needed."""
+    if not windows.dataset.cheap:
+        return 1
+    fields = windows.dataset.info().fields.values()
+    sample = sum(math.prod(field.shape) * np.dtype(field.dtype).itemsize for field in fields)
+    return min(SAMPLES_AHEAD, BYTES_AHEAD // max(1, sample)) // windows.plan.batch_size
 
 
 def _steps(window: GatheredWindow, batch: dict[str, Tensor]) -> list[StepBatch]:
