@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ from torch import nn
 
 from leyden.backends.torch.guard import NonFiniteError
 from leyden.callbacks.callback import Callback, Fit
-from tests.backends.torch.toy import toy_parts, train
+from tests.backends.torch.toy import newest, toy_parts, train
+from tests.faults import runs
+from tests.faults.children import Child
 from tests.faults.scale import chance, count
 
 MODULES = ("first", "act", "deep.0", "deep.1", "deep.2", "last")
@@ -54,7 +58,7 @@ class BadGradient(torch.autograd.Function):
         return grads[0] * float("nan")
 
 
-def poison(model: nn.Module, name: str, step: int, steps: Steps, row: int, backward: bool) -> None:
+def poison(model: nn.Module, name: str, step: int, steps: Steps, row: int, backward: bool) -> Any:
     """Make a module's output (one sample of it), or what it hands back, NaN from a step on."""
 
     def spoil(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
@@ -69,9 +73,8 @@ def poison(model: nn.Module, name: str, step: int, steps: Steps, row: int, backw
 
     module = model.get_submodule(name)
     if backward:
-        module.register_forward_pre_hook(spoil_inputs)
-    else:
-        module.register_forward_hook(spoil)
+        return module.register_forward_pre_hook(spoil_inputs)
+    return module.register_forward_hook(spoil)
 
 
 def caught(folder: Path, name: str, step: int, row: int, *, backward: bool, micro: Any) -> tuple[Any, Any]:
@@ -114,3 +117,85 @@ def test_the_module_is_named(tmp_path: Path, say: Callable[..., None]) -> None:
     trials = sum(hits.values()) + len(wrong)
     say("NaN", trials=trials, named_right=sum(hits.values()), by=hits)
     assert len(wrong) <= 0.01 * trials, wrong[:5]
+
+
+def test_a_step_that_is_not_finite_is_left_out_and_nothing_else(tmp_path: Path) -> None:
+    """Weights, moments and step count of the optimizer stay; the step after goes on from them."""
+    steps = Steps()
+    kept: list[nn.Module] = []
+
+    def model() -> nn.Module:
+        kept.append(Deep())
+        hook = poison(kept[0], "last", 5, steps, 0, False)
+        kept[0].last.register_forward_hook(lambda *_: hook.remove() if steps.done >= 5 else None)
+        return kept[0]
+
+    with pytest.warns(UserWarning, match="optimizer step 5 is NaN or infinite; the step is left out"):
+        outcome = train(toy_parts(model=model, callbacks=[steps], trainer={"non_finite": "skip"}), tmp_path)
+    assert outcome.status == "finished"
+    assert all(bool(torch.isfinite(weight).all()) for weight in kept[0].parameters())
+    optimizer = newest(tmp_path)["optimizer_states"][0]["state"]
+    assert {float(state["step"]) for state in optimizer.values()} == {20.0}
+
+
+@contextmanager
+def one_bad_pass(number: int) -> Iterator[None]:
+    """The ``number``-th forward pass of a dropout in training gives NaN; those after it do not."""
+    passes = [0]
+
+    def spoil(module: nn.Module, inputs: Any, output: Any) -> Any:
+        if isinstance(module, nn.Dropout) and module.training:
+            passes[0] += 1
+            return output * float("nan") if passes[0] == number else None
+        return None
+
+    handle = nn.modules.module.register_module_forward_hook(spoil)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def test_a_restored_run_learns_as_well_as_one_that_was_never_hurt(
+    tmp_path: Path, say: Callable[..., None]
+) -> None:
+    words = (
+        "trainer.non_finite=restore",
+        "trainer.max_epochs=8",
+        "data.train.noise=3.0",
+        "data.val.noise=3.0",
+    )
+    clean, hurt = list[float](), list[float]()
+    for seed in range(count(5, 30)):
+        at = chance("restore", seed).randrange(10, 50)
+        for name, losses in (("clean", clean), ("hurt", hurt)):
+            folder = tmp_path / f"{name}{seed}"
+
+            def work(folder: Path = folder, name: str = name, seed: int = seed, at: int = at) -> int:
+                with one_bad_pass(at if name == "hurt" else -1):
+                    return runs.train(folder, "plain", *words, f"seed={seed}")
+
+            child = Child(work, folder.with_suffix(".log"))
+            assert child.wait() == 0, child.said()
+            (row,) = runs.home(folder).rows()
+            losses.append(row.metrics["val/loss"])
+        log = (runs.home(tmp_path / f"hurt{seed}").logs(0) / "log.txt").read_text()
+        assert "The learning rate is halved; going back to the newest checkpoint" in log
+    spread, far = statistics.stdev(clean), statistics.mean(hurt) - statistics.mean(clean)
+    say(
+        "restore", seeds=len(clean), clean_loss=statistics.mean(clean), deviation=spread, hurt_minus_clean=far
+    )
+    assert abs(far) < spread
+
+
+def test_going_back_is_limited(tmp_path: Path) -> None:
+    def work() -> int:
+        def spoil(module: nn.Module, inputs: Any, output: Any) -> Any:
+            return output * float("nan") if isinstance(module, nn.Dropout) and module.training else None
+
+        nn.modules.module.register_module_forward_hook(spoil)
+        return runs.train(tmp_path, "plain", "trainer.non_finite=restore")
+
+    child = Child(work, tmp_path / "log")
+    assert child.wait() == 1
+    assert "gradients must be finite, but in optimizer step 0" in child.said()

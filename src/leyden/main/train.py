@@ -123,17 +123,23 @@ def _one(run: Run, repeat: int, folder: RunFolder) -> int:
 
 
 def _fit(run: Run, repeat: int, folder: RunFolder) -> Outcome:
-    """Fit; where an update was left half done, go back to the newest checkpoint, a few times at most."""
-    from leyden.backends.torch.fit import HalfUpdateError, fit
+    """Fit; go back to the newest checkpoint after half an update, or after NaN where the run file says so."""
+    from leyden.backends.torch.fit import HalfUpdateError, NonFiniteError, fit
 
+    restores = 0
     for _ in range(MOST_RETURNS):
         try:
-            return fit(build(run, repeat), folder)
+            return fit(build(run, repeat), folder, restores)
         except HalfUpdateError as error:
             if error.world > 1:
                 raise
-            logging.getLogger("leyden").warning("%s; going back to the newest checkpoint", error)
-    return fit(build(run, repeat), folder)
+            why = str(error)
+        except NonFiniteError as error:
+            if run.trainer.non_finite != "restore" or error.restores >= MOST_RETURNS:
+                raise
+            restores, why = error.restores + 1, f"{error} The learning rate is halved"
+        logging.getLogger("leyden").warning("%s; going back to the newest checkpoint", why)
+    return fit(build(run, repeat), folder, restores)
 
 
 def _take_part(

@@ -85,6 +85,11 @@ class Trainer(Strict):
     gradient_clip_algorithm: Literal["norm", "value"] | None = Field(
         default=None, description="Clip the norm of all gradients together (default), or each value."
     )
+    non_finite: Literal["raise", "skip", "restore"] = Field(
+        default="raise",
+        description="Where a gradient is NaN or infinite: end the run; leave the step out; or go back to the "
+        "newest checkpoint with half the learning rate, three times at most.",
+    )
     deterministic: bool = Field(
         default=False, description="Only operations that give the same bits every time; may be slower."
     )

@@ -21,6 +21,7 @@ from leyden.runs.retention import Retention
 from . import lightning_private as private
 from .adapter import Carrier, LoggerTracker, TrackerLogger
 from .content import weights_sha256
+from .guard import NonFiniteError as NonFiniteError
 from .inference import evaluate as evaluate
 from .inference import load
 from .inference import predict as predict
@@ -38,8 +39,13 @@ from .user_module import Batches, UserDriver
 from .window import WindowLoader
 
 
-def fit(parts: Parts, folder: RunFolder) -> Outcome:
+def fit(parts: Parts, folder: RunFolder, restores: int = 0) -> Outcome:
     """Train, or go on where the newest intact checkpoint of this repeat in ``folder`` stands.
+
+    Args:
+        parts: The run.
+        folder: Where everything is.
+        restores: Times that the run has gone back because of gradients that were not finite.
 
     Raises:
         ValueError: A setting that the torch backend cannot honour, or gradients that are not finite.
@@ -47,6 +53,7 @@ def fit(parts: Parts, folder: RunFolder) -> Outcome:
     """
     with Signals() as signals:
         session = make_session(parts)
+        session.restores = restores
         shelf = Shelf(folder.index(parts.repeat, retention(parts)))
         keeper = Keeper(parts, session, shelf, signals, folder.logs(parts.repeat))
         seed_initial(parts.seed)
@@ -60,6 +67,8 @@ def fit(parts: Parts, folder: RunFolder) -> Outcome:
             keeper.saver.settle()
         except BaseException as raised:
             error = raised
+            if isinstance(raised, NonFiniteError):
+                raised.restores = session.restores
             raise
         finally:
             session.call("on_fit_end", error)

@@ -65,6 +65,7 @@ class Module(LightningModule):
         weights = self.parts.objective.weights.items()
         measured = {f"weight/{name}": w for name, w in weights if isinstance(w, MeasuredSchedule)}
         self.rates = Rates(optimizer, self.parts.schedules, measured, self.session.horizon)
+        self.rates.factor = self.session.slowdown
         self.session.read_rates = self.rates.current
         return optimizer
 
@@ -87,6 +88,7 @@ class Module(LightningModule):
             average=self.average,
             memory=self.memory,
             seed=self.parts.seed,
+            skips=trainer.non_finite == "skip",
         )
         self.step.log_every = trainer.log_every_n_steps
         self.step.samples_of = self._samples_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch.optim import Optimizer
@@ -33,6 +33,7 @@ class Rates:
     ) -> None:
         self.optimizer = optimizer
         self.horizon = horizon
+        self.factor: Callable[[], float] = lambda: 1.0
         self.schedule = schedules.get("lr")
         self.base = float(optimizer.defaults.get("lr", 0.0))
         if self.schedule is not None and not self.base:
@@ -47,9 +48,11 @@ class Rates:
 
     def write(self, step: int) -> None:
         """Set what optimizer step ``step`` uses."""
-        if self.schedule is None:
+        factor = self.factor()
+        if self.schedule is None and factor == 1.0:
             return
-        rate = self.schedule.value(step, self.base, self.horizon)
+        plain = self.base if self.schedule is None else self.schedule.value(step, self.base, self.horizon)
+        rate = plain * factor
         for group, share in zip(self.optimizer.param_groups, self.shares, strict=True):
             group["lr"] = rate * share
 

@@ -30,4 +30,21 @@ def refusals(run: Run) -> list[tuple[str, str]]:
             "metrics up in"
         )
         problems.append(("trainer.accelerator", rule))
+    if settings.non_finite != "raise" and steps_by_itself(run):
+        problems.append(
+            (
+                "trainer.non_finite",
+                "must be raise for a LightningModule, whose gradients are its own; drop it",
+            )
+        )
+    if settings.non_finite == "restore" and _several(run):
+        rule = "can be restore for one process only: several cannot go back by themselves; use skip or raise"
+        problems.append(("trainer.non_finite", rule))
     return problems
+
+
+def _several(run: Run) -> bool:
+    """Whether the run file asks for more than one process."""
+    devices = run.trainer.devices
+    asked = len(devices) if isinstance(devices, list) else devices
+    return run.trainer.num_nodes > 1 or (isinstance(asked, int) and asked not in (0, 1))

@@ -28,6 +28,7 @@ class Session:
         self.trackers = list(trackers)
         self.metrics: dict[str, float] = {}
         self.recorded: dict[str, int] = {}  # after how many steps each was measured
+        self.restores = 0  # times that the run has gone back to a checkpoint with half the learning rate
         self.reason = ""  # why a callback wants the fit to end
         self.read_rates: Callable[[], Mapping[str, float]] = dict[str, float]
         self.leave_validation: Callable[[Callable[[], None]], bool] = lambda before: False
@@ -68,6 +69,10 @@ class Session:
         """Learning rates of the last step."""
         return self.read_rates()
 
+    def slowdown(self) -> float:
+        """Factor of every learning rate."""
+        return 0.5**self.restores
+
     def log(self, values: Mapping[str, float], /) -> None:
         """Hand numbers to every tracker at the current step."""
         self.record(self.position.step, values)
@@ -104,6 +109,7 @@ class Session:
         return {
             "position": {"step": self.position.step, "pending": self.position.pending},
             "reason": self.reason,
+            "restores": self.restores,
             "metrics": dict(self.metrics),
             "recorded": dict(self.recorded),
             "callbacks": {
@@ -116,6 +122,7 @@ class Session:
         self.position.step = int(state["position"]["step"])
         self.position.pending = state["position"]["pending"]
         self.reason = state["reason"]
+        self.restores = max(self.restores, int(state["restores"]))
         self.metrics = dict(state["metrics"])
         self.recorded = dict(state["recorded"])
         for name, callback in zip(names(self.callbacks), self.callbacks, strict=True):

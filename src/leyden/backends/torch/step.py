@@ -55,6 +55,7 @@ class Step:
         average: Moving average of the weights.
         memory: The working size.
         seed: Seed of the repeat.
+        skips: Leave steps out whose gradients are not finite, instead of raising.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Step:
         average: NoAverage,
         memory: WorkingSize,
         seed: int,
+        skips: bool = False,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
@@ -83,7 +85,7 @@ class Step:
         self.average = average
         self.memory = memory
         self.seed = seed
-        self.guard = Guard(place, optimizer)
+        self.guard = Guard(place, optimizer, skips)
         self.update = Update(optimizer, partial(memory.free, place.device), place.world)
         self.tally = Tally(place)
         self.backlog = Backlog(score, self.tally)
@@ -120,10 +122,10 @@ class Step:
         present = gradients.present()
         if present:
             norm = gradients.norm(present)
-            if self.format.scaler is None:  # a scaler has its own way with overflow
-                self.guard.check(step, norm)
-            gradients.clip(present, norm)
-            self.update(lambda: self.format.step(optimizer))
+            # a scaler has its own way with overflow
+            if self.format.scaler is not None or self.guard.check(step, norm):
+                gradients.clip(present, norm)
+                self.update(lambda: self.format.step(optimizer))
         gradients.drop()
 
     def _diagnosed(self, step: int, batch: dict[str, Tensor], samples: int) -> Finding:

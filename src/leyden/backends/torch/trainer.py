@@ -37,6 +37,7 @@ SETTINGS: dict[str, str] = {
     "sync_batchnorm": "lightning",
     "gradient_clip_val": "step",
     "gradient_clip_algorithm": "step",
+    "non_finite": "guard",
     "deterministic": "lightning",
     "benchmark": "lightning",
     "detect_anomaly": "lightning",
