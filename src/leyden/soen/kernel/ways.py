@@ -53,7 +53,7 @@ def at_most(way: Way) -> Generator[None]:
 
 
 def allowed() -> Way:
-    """The fastest way that may be taken: ``at_most``, else ``LEYDEN_SOEN_WAY``, else all; steps when traced."""
+    """The fastest way allowed: ``at_most``, else ``LEYDEN_SOEN_WAY``, else all; steps when traced."""
     if torch.compiler.is_compiling():
         return "steps"
     return _chosen.get() or _known(os.environ.get(VARIABLE, "compiled"), VARIABLE)
