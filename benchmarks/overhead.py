@@ -40,9 +40,9 @@ from torch.nn.functional import cross_entropy
 from interleave import Goal, finish, table
 from leyden.callbacks.callback import Callback, Fit
 
-STEPS, BATCH, EPOCHS = 320, 32, 6  # steps of one epoch; the first epoch warms up
+STEPS, BATCH, EPOCHS = 256, 32, 3  # steps of one epoch; the first epoch warms up
 SPAN = 64  # steps that are timed together: short, so that some of them meet a quiet machine
-ROUNDS, QUICK = 5, 2
+ROUNDS, QUICK = 6, 2
 CLASSES = 10
 SIZES = {"16-32-10": (16, 32), "64-256-256-10": (64, 256, 256), "128-512-512-10": (128, 512, 512)}
 
