@@ -3,9 +3,9 @@
 .venv/bin/python benchmarks/checkpoint.py
 
 A perceptron with AdamW is trained; each save begins after the one before is on disk, and its time is what the
-loop waits: gathering the state, copying its tensors, starting the writer. `torch.save` gets the same content,
-without waiting for the disk at all. Steps that run beside the writer share the machine with it, so they are
-told as well.
+loop waits: gathering the state, copying its tensors, starting the writer. `torch.save` gets the same content
+and a new file each time, as checkpoints do, without waiting for the disk at all. Steps that run beside the
+writer share the machine with it, so they are told as well.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -105,15 +106,17 @@ def measured(widths: tuple[int, ...], folder: Path) -> tuple[float, float, float
     index = RunFolder(folder).index(0)
     entry = index.entries()[-1]
     content = torch.load(index.path(entry), weights_only=True)
-    file = folder / "torch.ckpt"
 
-    def and_sync() -> None:
-        torch.save(content, file)
-        with file.open("rb") as opened:
+    def save(number: int) -> None:
+        torch.save(content, folder / f"{number}.ckpt")
+
+    def save_and_sync(number: int) -> None:
+        save(number)
+        with (folder / f"{number}.ckpt").open("rb") as opened:
             os.fsync(opened.fileno())
 
-    plain = min(seconds(lambda: torch.save(content, file)) for _ in range(8))
-    synced = min(seconds(and_sync) for _ in range(3))
+    plain = min(seconds(partial(save, number)) for number in range(6))
+    synced = min(seconds(partial(save_and_sync, number)) for number in range(6, 10))
     times = (min(waits), plain, synced, steps.typical, steps.beside)
     return entry.bytes / 1e6, *(one * 1e3 for one in times)  # type: ignore[return-value]
 
