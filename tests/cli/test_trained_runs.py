@@ -115,6 +115,17 @@ def test_a_missing_repeat_is_said(trained: Example, capsys: pytest.CaptureFixtur
     assert "no checkpoint of repeat 5" in said(["test", trained.folder, "--repeat", "5"], capsys, code=2)
 
 
+def test_a_best_checkpoint_that_was_never_measured_is_said_with_the_repair(
+    example: Example, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(example.file), "trainer.max_steps=2"]
+    assert main(["train", *words]) == 0
+    assert main(["test", *words]) == 2
+    told = capsys.readouterr().err
+    assert "val/accuracy was measured at none" in told and "--checkpoint last" in told
+    assert main(["test", *words, "--checkpoint", "last"]) == 0
+
+
 def test_a_damaged_checkpoint_is_never_loaded(
     trained: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

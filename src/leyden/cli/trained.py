@@ -113,6 +113,11 @@ def _checkpoint(folder: RunFolder, repeat: int, wanted: str) -> Path:
         names = ", ".join(entry.file for entry in index.entries())
         raise UserError(f"there is no checkpoint {wanted}; the run has {names or 'none'}")
     entry = index.best() if wanted == "best" else index.newest_good().entry
+    if entry is None and index.entries():
+        raise UserError(
+            f"no checkpoint of repeat {repeat} in {folder.path} is the best: {index.retention.monitor} was "
+            "measured at none. `--checkpoint last` takes the newest."
+        )
     if entry is None:
         raise UserError(f"{folder.path} has no checkpoint of repeat {repeat} yet; the run is {folder.status}")
     if problem := index.problem(entry):

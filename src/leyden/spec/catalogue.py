@@ -100,7 +100,11 @@ def type_in_words(hint: Any) -> str:
     origin, args = get_origin(hint), get_args(hint)
     metadata = getattr(hint, "__metadata__", ())
     if metadata:
-        bounds = [f"{sign} {bound:g}" for mark in metadata for sign, bound in _bounds(mark)]
+        bounds = [
+            f"{sign} {bound:,}" if isinstance(bound, int) else f"{sign} {bound:g}"
+            for mark in metadata
+            for sign, bound in _bounds(mark)
+        ]
         return " ".join([type_in_words(args[0]), " and ".join(bounds)]).strip()
     if origin in (list, set, frozenset) and args:
         return f"a list of {_plural(type_in_words(args[0]))}"
