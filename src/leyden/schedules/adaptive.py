@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, warmup_problems
-from leyden.schedules._observed import improved, lowered, monitored
-from leyden.schedules._warmup import warmed
-from leyden.schedules.schedule import Horizon, MeasuredSchedule, schedule
+from leyden.schedules._lengths import NO_STEPS
+from leyden.schedules._observed import Following, improved, lowered
+from leyden.schedules.schedule import schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("adaptive")
 @dataclass(kw_only=True)
-class Adaptive(MeasuredSchedule):
+class Adaptive(Following):
     """Raised after so many better validations in a row, lowered after so many others.
 
     It begins at the unscheduled value, which is also the ceiling. A NaN is no improvement. Validations during
@@ -45,6 +43,8 @@ class Adaptive(MeasuredSchedule):
         patience_decrease: 5
     """
 
+    kept = ("scale", "best", "good", "bad", "cooling")
+
     monitor: str = "val/loss"
     mode: Literal["min", "max"] = "min"
     increase: Annotated[float, Field(gt=1)] = 1.2
@@ -66,20 +66,10 @@ class Adaptive(MeasuredSchedule):
     _bad: int = field(default=0, init=False)
     _cooling: int = field(default=0, init=False)
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, base)
-        return base * self._scale
-
-    def observe(self, step: int, metrics: Mapping[str, float], base: float, horizon: Horizon, /) -> None:
-        measured = monitored(self.monitor, metrics, "adaptive")
-        if step <= in_steps(self.warmup, horizon):
-            return
+    def look(self, now: float, base: float, /) -> None:
         if self._cooling > 0:
             self._cooling -= 1
             return
-        now = measured if self.mode == "min" else -measured
         if improved(now, self._best, self.threshold, self.threshold_mode):
             self._best, self._bad = now, 0
             self._good += 1
@@ -95,14 +85,3 @@ class Adaptive(MeasuredSchedule):
         """Take a new value. At the ceiling or floor there is none, and the counters go on."""
         if scale != self._scale:
             self._scale, self._good, self._bad, self._cooling = scale, 0, 0, self.cooldown
-
-    def state(self) -> dict[str, Any]:
-        counters = {"good": self._good, "bad": self._bad, "cooling": self._cooling}
-        return {"scale": self._scale, "best": self._best, **counters}
-
-    def restore(self, state: Mapping[str, Any], /) -> None:
-        self._scale, self._best = state["scale"], state["best"]
-        self._good, self._bad, self._cooling = state["good"], state["bad"], state["cooling"]
-
-    def check(self, horizon: Horizon, /) -> list[str]:
-        return warmup_problems(self.warmup, horizon)

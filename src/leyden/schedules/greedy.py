@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, warmup_problems
-from leyden.schedules._observed import lowered, monitored
-from leyden.schedules._warmup import warmed
-from leyden.schedules.schedule import Horizon, MeasuredSchedule, schedule
+from leyden.schedules._lengths import NO_STEPS
+from leyden.schedules._observed import Following, lowered
+from leyden.schedules.schedule import schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("greedy")
 @dataclass(kw_only=True)
-class Greedy(MeasuredSchedule):
+class Greedy(Following):
     """Raised on every ``patience``-th validation if it improved, lowered after ``patience`` that did not.
 
     It begins at the unscheduled value, which is also the ceiling. Any new best value is an improvement, but
@@ -43,6 +41,8 @@ class Greedy(MeasuredSchedule):
         patience: 3
     """
 
+    kept = ("scale", "best", "bad", "seen")
+
     monitor: str = "val/loss"
     mode: Literal["min", "max"] = "min"
     increase: Annotated[float, Field(gt=1)] = 1.1
@@ -60,17 +60,7 @@ class Greedy(MeasuredSchedule):
     _bad: int = field(default=0, init=False)
     _seen: int = field(default=0, init=False)
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, base)
-        return base * self._scale
-
-    def observe(self, step: int, metrics: Mapping[str, float], base: float, horizon: Horizon, /) -> None:
-        measured = monitored(self.monitor, metrics, "greedy")
-        if step <= in_steps(self.warmup, horizon):
-            return
-        now = measured if self.mode == "min" else -measured
+    def look(self, now: float, base: float, /) -> None:
         self._seen += 1
         if now < self._best:
             gain = (self._best - now) / abs(self._best) if math.isfinite(self._best) and self._best else 0.0
@@ -82,13 +72,3 @@ class Greedy(MeasuredSchedule):
         if self._bad >= self.patience:
             before, self._scale = self._scale, lowered(self._scale, self.decrease, self.min, base)
             self._bad = self._bad if self._scale == before else 0
-
-    def state(self) -> dict[str, Any]:
-        return {"scale": self._scale, "best": self._best, "bad": self._bad, "seen": self._seen}
-
-    def restore(self, state: Mapping[str, Any], /) -> None:
-        self._scale, self._best = state["scale"], state["best"]
-        self._bad, self._seen = state["bad"], state["seen"]
-
-    def check(self, horizon: Horizon, /) -> list[str]:
-        return warmup_problems(self.warmup, horizon)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, warmup_problems
-from leyden.schedules._observed import improved, lowered, monitored
-from leyden.schedules._warmup import warmed
-from leyden.schedules.schedule import Horizon, MeasuredSchedule, schedule
+from leyden.schedules._lengths import NO_STEPS
+from leyden.schedules._observed import Following, improved, lowered
+from leyden.schedules.schedule import schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("plateau")
 @dataclass(kw_only=True)
-class Plateau(MeasuredSchedule):
+class Plateau(Following):
     """Multiplied by ``factor`` after more than ``patience`` validations in a row without a better value.
 
     The rule of torch's ``ReduceLROnPlateau``. A NaN is no improvement. Validations during the warm-up do not
@@ -43,6 +41,8 @@ class Plateau(MeasuredSchedule):
         patience: 5
     """
 
+    kept = ("scale", "best", "bad", "cooling")
+
     monitor: str = "val/loss"
     mode: Literal["min", "max"] = "min"
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -61,17 +61,7 @@ class Plateau(MeasuredSchedule):
     _bad: int = field(default=0, init=False)
     _cooling: int = field(default=0, init=False)
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, base)
-        return base * self._scale
-
-    def observe(self, step: int, metrics: Mapping[str, float], base: float, horizon: Horizon, /) -> None:
-        measured = monitored(self.monitor, metrics, "plateau")
-        if step <= in_steps(self.warmup, horizon):
-            return
-        now = measured if self.mode == "min" else -measured
+    def look(self, now: float, base: float, /) -> None:
         if improved(now, self._best, self.threshold, self.threshold_mode):
             self._best, self._bad = now, 0
         else:
@@ -82,13 +72,3 @@ class Plateau(MeasuredSchedule):
         if self._bad > self.patience:
             self._scale = lowered(self._scale, self.factor, self.min, base)
             self._bad, self._cooling = 0, self.cooldown
-
-    def state(self) -> dict[str, Any]:
-        return {"scale": self._scale, "best": self._best, "bad": self._bad, "cooling": self._cooling}
-
-    def restore(self, state: Mapping[str, Any], /) -> None:
-        self._scale, self._best = state["scale"], state["best"]
-        self._bad, self._cooling = state["bad"], state["cooling"]
-
-    def check(self, horizon: Horizon, /) -> list[str]:
-        return warmup_problems(self.warmup, horizon)
