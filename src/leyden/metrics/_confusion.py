@@ -51,7 +51,11 @@ def label_counts(
 class LabelScore(Metric):
     """A score of each class from its counts, averaged over classes. Base of f1, precision and recall."""
 
-    def __init__(self, *, average: Average, threshold: float, ignore_index: int) -> None:
+    compares = ("classes", "labels")
+
+    def __init__(
+        self, *, average: Average = "macro", threshold: Threshold = 0.5, ignore_index: int = -100
+    ) -> None:
         self.average = average
         self.threshold = threshold
         self.ignore_index = ignore_index

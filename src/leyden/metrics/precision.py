@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._confusion import Average, LabelScore, Threshold, quotient
+from ._confusion import LabelScore, quotient
 from .metric import metric
 
 
@@ -24,13 +24,6 @@ class Precision(LabelScore):
     Example:
         {type: precision, average: macro}
     """
-
-    compares = ("classes", "labels")
-
-    def __init__(
-        self, *, average: Average = "macro", threshold: Threshold = 0.5, ignore_index: int = -100
-    ) -> None:
-        super().__init__(average=average, threshold=threshold, ignore_index=ignore_index)
 
     def score(self, hits: np.ndarray, predicted: np.ndarray, true: np.ndarray, /) -> np.ndarray:
         return quotient(hits, predicted)
