@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from leyden.data.datasets import Datasets, Wanted
 from leyden.data.datasets import datasets as made
 from leyden.data.info import DataInfo
 from leyden.data.plan import Plan
+from leyden.data.sources.source import Source
 from leyden.models.model import Interface
 from leyden.schedules.schedule import Horizon
 from leyden.trackers.csv import Csv
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
     from leyden.spec import Run
 
 
-def build(run: Run, repeat: int = 0) -> Parts:
+def build(run: Run, repeat: int = 0, sources: Mapping[str, Source] | None = None) -> Parts:
     """Every part of one repeat. Models and optimizers come as functions: a backend decides when to make them.
+
+    Args:
+        run: A validated run.
+        repeat: Number of the repeat, from 0.
+        sources: What `opened` gave, so that nothing is read twice; None opens them.
 
     Raises:
         DataError: the data cannot be used; the message names file and row.
     """
     seed = run.seed + repeat
-    sets = datasets(run, seed)
+    sets = datasets(run, seed, opened(run) if sources is None else sources)
     info = sets.train.info()
     task: Any = spec.build(run.task)  # None for a LightningModule of the user's, which needs none
     sampler = spec.build(run.data.sampler)
@@ -57,21 +63,28 @@ def build(run: Run, repeat: int = 0) -> Parts:
     )
 
 
-def datasets(run: Run, seed: int) -> Datasets:
+def opened(run: Run) -> dict[str, Source]:
+    """The sources that the run file names, by their role."""
+    return {name: spec.build(node) for name, node in named_data(run).items()}
+
+
+def named_data(run: Run) -> dict[str, Any]:
+    """The nodes of the run file that name data, by their role."""
+    every = {"train": run.data.train, "val": run.data.val, "test": run.data.test}
+    return {name: node for name, node in every.items() if node is not None}
+
+
+def datasets(run: Run, seed: int, sources: Mapping[str, Source]) -> Datasets:
     """The datasets of a run, together with what was measured on the training samples."""
     data = run.data
-
-    def wanted(node: Any) -> Wanted | None:
-        if node is None:
-            return None
-        return Wanted(source=spec.build(node), transforms=spec.build(node.transforms), limit=node.limit)
-
-    train = wanted(data.train)
-    assert train is not None
+    wanted = {
+        name: Wanted(source=sources[name], transforms=spec.build(node.transforms), limit=node.limit)
+        for name, node in named_data(run).items()
+    }
     sets = made(
-        train=train,
-        val=wanted(data.val),
-        test=wanted(data.test),
+        train=wanted["train"],
+        val=wanted.get("val"),
+        test=wanted.get("test"),
         split=spec.build(data.split),
         seed=seed,
         eval_transforms=spec.build(data.eval_transforms),

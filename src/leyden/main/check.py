@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,8 @@ from leyden.backends.torch.refusals import refusals
 from leyden.data.dataset import Dataset
 from leyden.data.datasets import Datasets
 from leyden.data.plan import Plan, arithmetic
-from leyden.main.build import datasets, plan_of
+from leyden.data.sources.source import Source
+from leyden.main.build import datasets, named_data, plan_of
 from leyden.schedules.schedule import Horizon
 from leyden.spec.errors import NOTHING, Place, Problem, RunFileError, UserError
 from leyden.spec.walk import steps_by_itself
@@ -28,11 +28,15 @@ class Report:
         problems: What has to be mended, in the order of the file.
         warnings: What works, but perhaps not as meant.
         facts: What the run will do, by topic.
+        sources: The data as it was opened, for whoever goes on to use it.
+        sets: The datasets of the first repeat; None where the data is wrong.
     """
 
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
     facts: dict[str, str] = field(default_factory=dict[str, str])
+    sources: dict[str, Source] = field(default_factory=dict[str, Source])
+    sets: Datasets | None = None
 
     def require(self, name: str) -> None:
         """Raise a `RunFileError` with every problem, if there is one."""
@@ -48,7 +52,8 @@ def check(run: Run, deep: bool = False) -> Report:
         deep: Push one real batch through model, task, losses and metrics, too.
     """
     problems: list[Problem] = []
-    sets = _data(run, problems)
+    sources: dict[str, Source] = {}
+    sets = _data(run, sources, problems)
     if sets is None:
         return Report(problems=tuple(problems))
     plan = _plan(run, sets, problems)
@@ -62,10 +67,11 @@ def check(run: Run, deep: bool = False) -> Report:
     if deep and not problems:
         from leyden.main.deep import push_one_batch
 
-        found = push_one_batch(run)
+        found = push_one_batch(run, sources)
         facts |= found.facts
         problems += [_problem(run, key, rule) for key, rule in found.problems]
-    return Report(problems=tuple(problems), warnings=tuple(_warnings(run, sets)), facts=facts)
+    warnings = tuple(_warnings(run, sets))
+    return Report(problems=tuple(problems), warnings=warnings, facts=facts, sources=sources, sets=sets)
 
 
 def named(sets: Datasets) -> dict[str, Dataset]:
@@ -92,32 +98,22 @@ def _written(run: Run, key: str) -> str:
     return str(run.path)
 
 
-def _data(run: Run, problems: list[Problem]) -> Datasets | None:
-    """The datasets, unless the data is wrong."""
-    for name in ("train", "val", "test"):
-        node = getattr(run.data, name)
-        if node is None:
-            continue
-        key = f"data.{name}"
-        problems += [_problem(run, key, rule) for rule in _told(lambda node=node: spec.build(node).check())]
+def _data(run: Run, sources: dict[str, Source], problems: list[Problem]) -> Datasets | None:
+    """Open the data into ``sources``; the datasets, unless the data is wrong."""
+    for name, node in named_data(run).items():
+        try:
+            sources[name] = spec.build(node)
+            rules = sources[name].check()
+        except UserError as error:
+            rules = [str(error)]
+        problems += [_problem(run, f"data.{name}", rule) for rule in rules]
     if problems:
         return None
-    found: list[Datasets] = []
-
-    def make() -> Sequence[str]:
-        found.append(datasets(run, run.seed))
-        return ()
-
-    problems += [_problem(run, "data", rule) for rule in _told(make)]
-    return found[0] if found else None
-
-
-def _told(ask: Callable[[], Iterable[str]]) -> list[str]:
-    """What a part says is wrong, whether it lists or raises it."""
     try:
-        return list(ask())
+        return datasets(run, run.seed, sources)
     except UserError as error:
-        return [str(error)]
+        problems.append(_problem(run, "data", str(error)))
+        return None
 
 
 def _plan(run: Run, sets: Datasets, problems: list[Problem]) -> Plan | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from leyden.backends.parts import Parts
+    from leyden.data.sources.source import Source
     from leyden.spec import Run
 
 #: what a wrong setting makes torch raise
@@ -29,11 +31,11 @@ class Found:
     facts: dict[str, str] = field(default_factory=dict[str, str])
 
 
-def push_one_batch(run: Run) -> Found:
+def push_one_batch(run: Run, sources: Mapping[str, Source]) -> Found:
     """Take one batch forward and backward through a new model, up to the first thing that does not fit."""
     import torch
 
-    parts = build(run)
+    parts = build(run, sources=sources)
     torch.manual_seed(fold_in(parts.seed, "init"))
     try:
         model = parts.make_model()

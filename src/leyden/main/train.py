@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leyden.main.build import build, datasets
+from leyden.data.sources.source import Source
+from leyden.main.build import build, opened
 from leyden.main.check import Report, check, named
 from leyden.runs.begin import begin
 from leyden.runs.folder import RunFolder
@@ -81,25 +82,25 @@ def train(
     report = check(run)
     report.require(str(run.path))
     with folder.lock:
-        sets = named(datasets(run, run.seed))
-        begin(folder, run, {name: dataset.fingerprint() for name, dataset in sets.items()})
+        assert report.sets is not None
+        begin(folder, run, {name: one.fingerprint() for name, one in named(report.sets).items()})
         announce(folder, report)
         code = 0
         for repeat in range(run.repeats):
             if any(row.repeat == repeat and row.is_done for row in folder.rows()):
                 continue
-            if code := _one(run, repeat, folder):
+            if code := _one(run, repeat, folder, report.sources):
                 break
         _draw(folder)
     return Result(folder=folder, rows=folder.rows(), exit_code=code)
 
 
-def _one(run: Run, repeat: int, folder: RunFolder) -> int:
+def _one(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]) -> int:
     """Train one repeat and record how it went; the exit code it asks for."""
     os.environ[FOLDER], os.environ[REPEAT] = str(folder.path.absolute()), str(repeat)
     with _logging_to(folder.logs(repeat) / "log.txt"):
         try:
-            outcome = _fit(run, repeat, folder)
+            outcome = _fit(run, repeat, folder, sources)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             folder.record(Row(repeat=repeat, seed=run.seed + repeat, status="failed", reason=reason))
@@ -122,14 +123,14 @@ def _one(run: Run, repeat: int, folder: RunFolder) -> int:
     return outcome.exit_code
 
 
-def _fit(run: Run, repeat: int, folder: RunFolder) -> Outcome:
+def _fit(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]) -> Outcome:
     """Fit; go back to the newest checkpoint after half an update, or after NaN where the run file says so."""
     from leyden.backends.torch.fit import HalfUpdateError, NonFiniteError, fit
 
     restores = 0
     for _ in range(MOST_RETURNS):
         try:
-            return fit(build(run, repeat), folder, restores)
+            return fit(build(run, repeat, sources), folder, restores)
         except HalfUpdateError as error:
             if error.world > 1:
                 raise
@@ -139,7 +140,7 @@ def _fit(run: Run, repeat: int, folder: RunFolder) -> Outcome:
                 raise
             restores, why = error.restores + 1, f"{error} The learning rate is halved"
         logging.getLogger("leyden").warning("%s; going back to the newest checkpoint", why)
-    return fit(build(run, repeat), folder, restores)
+    return fit(build(run, repeat, sources), folder, restores)
 
 
 def _take_part(
@@ -149,7 +150,11 @@ def _take_part(
     if FOLDER in os.environ:
         folder = RunFolder(Path(os.environ[FOLDER]))
         run = load(folder.resolved, allow_imports=allow_imports, environ={})
-        return Result(folder=folder, rows=(), exit_code=_fit(run, int(os.environ[REPEAT]), folder).exit_code)
+        return Result(
+            folder=folder,
+            rows=(),
+            exit_code=_fit(run, int(os.environ[REPEAT]), folder, opened(run)).exit_code,
+        )
     if fresh:
         raise UserError(
             "--fresh cannot be agreed on by processes that another program starts; set folder.group instead"
@@ -157,9 +162,9 @@ def _take_part(
     run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
     folder = place(run)
     done = {row.repeat for row in folder.rows() if row.is_done}
-    code = 0
+    sources, code = opened(run), 0
     for repeat in sorted(set(range(run.repeats)) - done):
-        if code := _fit(run, repeat, folder).exit_code:
+        if code := _fit(run, repeat, folder, sources).exit_code:
             break
     return Result(folder=folder, rows=(), exit_code=code)
 
