@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from leyden.data.sources.source import Source
 from leyden.main.build import build, opened
 from leyden.main.check import Report, check, named
+from leyden.runs import atomic
 from leyden.runs.begin import begin
 from leyden.runs.folder import RunFolder
 from leyden.runs.place import place
@@ -178,7 +179,7 @@ def _rank() -> int:
 @contextmanager
 def _logging_to(file: Path) -> Generator[None]:
     """What Leyden logs meanwhile goes into ``file``, too."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    atomic.make(file.parent)
     handler = logging.FileHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("leyden")

@@ -1,6 +1,8 @@
 """Files that are whole or absent, whatever happens while they are written.
 
 write a temporary name in the same folder -> fsync it -> rename it over the name -> fsync the folder
+
+The power may fail, too: bytes last once their file was synced, a name once the folder that it is in was.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from leyden.spec.errors import DataError
 @contextmanager
 def replacing(path: Path) -> Generator[Path]:
     """A temporary path to write to; it becomes ``path`` if the block ends well, else it vanishes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
@@ -81,6 +83,21 @@ def strict(tree: Any) -> Any:
     if isinstance(tree, float) and not math.isfinite(tree):
         return str(tree)
     return str(tree) if isinstance(tree, Path) else tree
+
+
+def make(folder: Path) -> None:
+    """Make ``folder`` and what is missing above it, and their names last."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in missing:
+        sync_folder(one.parent)
+
+
+def sync(file: Path) -> None:
+    """Make the bytes of ``file`` and its name last."""
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+    sync_folder(file.parent)
 
 
 def sync_folder(folder: Path) -> None:

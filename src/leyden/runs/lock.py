@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from leyden.runs import atomic
 from leyden.spec.errors import UserError
 
 TOUCH_SECONDS = 10.0
@@ -59,7 +60,7 @@ class Lock:
         Raises:
             FolderInUse: somebody trains into the folder.
         """
-        self.file.parent.mkdir(parents=True, exist_ok=True)
+        atomic.make(self.file.parent)
         touched = self._touched()
         while (holder := self.holder()) and not self._is_near() and self._touched() == touched:
             logging.getLogger("leyden").info(

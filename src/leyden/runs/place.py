@@ -2,10 +2,10 @@
 
     resolved.yaml (or run.yaml) of a run folder, same settings, not finished  -> goes on there
     group_<g>, group_<g>-2, group_<g>-3 ... with the same settings:
-        one that is not finished                                             -> goes on there a finished one
-        -> that one: there is nothing to do a finished one, but ``fresh``, or trained from a run folder's file
-        -> the next number one with other settings (a group named by hand)                      -> the next
-        number
+        one that is not finished                                              -> goes on there
+        a finished one                                                        -> that one: nothing to do
+        a finished one, but ``fresh``, or trained from a run folder's file    -> the next number
+    one with other settings (a group named by hand)                           -> the next number
 
 What has finished is never written again, and settings never meet the checkpoints of others.
 """

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from leyden.runs import atomic
+from leyden.runs.series import whole_lines
 from leyden.trackers.tracker import Tracker, tracker
 
 
@@ -38,14 +40,15 @@ class Csv(Tracker):
         self._complained = False
 
     def open(self, folder: Path, resolved: Mapping[str, Any], state: Mapping[str, Any], /) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        atomic.make(folder)
+        atomic.sweep(folder)
         self._file = folder / "metrics.csv"
         self._rows, self._columns, self._waiting = 0, [], []
         self._step, self._row = int(state.get("step", -1)), dict(state.get("row", {}))
         if self._file.exists():
             self._keep(int(state.get("rows", 0)))
         else:
-            _swap(self._file, _line(["step"]))
+            atomic.write_text(self._file, _line(["step"]))
         self._append_from_here()
 
     def log(self, step: int, values: Mapping[str, float], /) -> None:
@@ -64,8 +67,7 @@ class Csv(Tracker):
     def sync(self) -> None:
         if self._waiting:
             raise OSError(f"{self._file} could not take {len(self._waiting)} rows")
-        with self._file.open("rb") as file:
-            os.fsync(file.fileno())
+        atomic.sync(self._file)
 
     def close(self) -> None:
         self._write_row()
@@ -78,18 +80,17 @@ class Csv(Tracker):
         if self._table is None or self._file.exists():
             return
         size = os.fstat(self._table.fileno()).st_size
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        _swap(self._file, os.pread(self._table.fileno(), size, 0).decode())
+        atomic.write_bytes(self._file, os.pread(self._table.fileno(), size, 0))
         self._append_from_here()
 
     def _keep(self, rows: int) -> None:
         """Drop all but the first ``rows`` rows, and a last line that was torn off."""
-        lines = _whole_lines(self._file)
+        lines = whole_lines(self._file)
         self._columns = next(csv.reader(lines[:1]), ["step"])[1:]
         kept = lines[: rows + 1] or [_line(["step"])]
         self._rows = len(kept) - 1
         if len(kept) < len(lines) or self._file.stat().st_size != sum(len(line.encode()) for line in lines):
-            _swap(self._file, "".join(kept))
+            atomic.write_text(self._file, "".join(kept))
 
     def _write_row(self) -> None:
         if self._row:
@@ -125,9 +126,9 @@ class Csv(Tracker):
 
     def _widen(self, new: Sequence[str]) -> None:
         assert self._table is not None
-        _, *rows = _whole_lines(self._file)
+        _, *rows = whole_lines(self._file)
         wider = [row.removesuffix("\n") + "," * len(new) + "\n" for row in rows]
-        _swap(self._file, _line(["step", *self._columns, *new]) + "".join(wider))
+        atomic.write_text(self._file, _line(["step", *self._columns, *new]) + "".join(wider))
         self._columns += new
         self._append_from_here()
 
@@ -135,20 +136,6 @@ class Csv(Tracker):
         if self._table is not None:
             self._table.close()
         self._table = io.FileIO(self._file, "a+")
-
-
-def _whole_lines(file: Path) -> list[str]:
-    return [f"{line}\n" for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-
-
-def _swap(file: Path, text: str) -> None:
-    """Replace a file; whenever the process is killed, the old one or the new one is there."""
-    temporary = file.with_suffix(".tmp")
-    with temporary.open("wb") as new:
-        new.write(text.encode())
-        new.flush()
-        os.fsync(new.fileno())
-    os.replace(temporary, file)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leyden.runs import atomic
 from leyden.trackers.tracker import Tracker, tracker
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class TensorBoard(Tracker):
     def open(self, folder: Path, resolved: Mapping[str, Any], state: Mapping[str, Any], /) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        folder.mkdir(parents=True, exist_ok=True)
+        atomic.make(folder)
         self._folder = folder
         _cut_back(folder, state.get("files", {}))
         self._step = int(state.get("step", -1))
@@ -58,10 +59,11 @@ class TensorBoard(Tracker):
     def state(self) -> dict[str, Any]:
         if self._writer is not None:
             self._writer.flush()
-            with self._file.open("rb") as file:
-                os.fsync(file.fileno())
         files = {path.name: path.stat().st_size for path in sorted(self._folder.glob(PATTERN))}
         return {"step": self._step, "files": files}
+
+    def sync(self) -> None:
+        atomic.sync(self._file)
 
     def close(self) -> None:
         if self._writer is not None:
