@@ -3,9 +3,47 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Literal
 
+from leyden.schedules._lengths import NO_STEPS, in_steps, warmup_problems
+from leyden.schedules.schedule import Horizon, Schedule
+from leyden.spec.durations import Duration
+
 Shape = Literal["linear", "cosine"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warmed(Schedule):
+    """A schedule with a warm-up before it.
+
+    Args:
+        warmup: Length of the warm-up.
+        warmup_start: Value of the very first step; without it ``(step + 1) / (warmup + 1)`` of the peak.
+        warmup_shape: Shape of the warm-up.
+    """
+
+    warmup: Duration = NO_STEPS
+    warmup_start: float | None = None
+    warmup_shape: Shape = "linear"
+
+    @abstractmethod
+    def peak(self, base: float, /) -> float:
+        """The value that the warm-up ends at, where the unscheduled one is ``base``."""
+
+    @abstractmethod
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        """The value ``step`` steps behind the warm-up, which has left ``rest`` steps of the run."""
+
+    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
+        peak, ramp = self.peak(base), in_steps(self.warmup, horizon)
+        if step < ramp:
+            return warmed(step, ramp, self.warmup_start, peak, self.warmup_shape)
+        return self.after(step - ramp, horizon.steps - ramp, peak, horizon)
+
+    def check(self, horizon: Horizon, /) -> list[str]:
+        return warmup_problems(self.warmup, horizon)
 
 
 def warmed(step: int, length: int, start: float | None, peak: float, shape: Shape = "linear") -> float:

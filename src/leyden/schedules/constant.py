@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, length_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
-from leyden.spec.durations import Duration
+from leyden.schedules._lengths import length_problems
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 
 
 @schedule("constant")
 @dataclass(frozen=True, kw_only=True)
-class Constant(Schedule):
+class Constant(Warmed):
     """Stays at one value, after a warm-up if there is one.
 
     Args:
@@ -28,14 +27,12 @@ class Constant(Schedule):
     """
 
     level: float | None = None
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        peak = base if self.level is None else self.level
-        ramp = in_steps(self.warmup, horizon)
-        return peak if step >= ramp else warmed(step, ramp, self.warmup_start, peak, self.warmup_shape)
+    def peak(self, base: float, /) -> float:
+        return base if self.level is None else self.level
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        return peak
 
     def check(self, horizon: Horizon, /) -> list[str]:
         return length_problems("warmup", self.warmup, horizon, least=0)

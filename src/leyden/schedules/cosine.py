@@ -9,15 +9,15 @@ from typing import Annotated
 from pydantic import Field
 
 from leyden.schedules._cycles import cycle_at
-from leyden.schedules._lengths import NO_STEPS, in_steps, length_problems, warmup_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
+from leyden.schedules._lengths import in_steps, length_problems
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("cosine")
 @dataclass(frozen=True, kw_only=True)
-class Cosine(Schedule):
+class Cosine(Warmed):
     """Falls from the peak to ``min`` as ``(1 + cos(pi q)) / 2``, ``q`` the part of the cycle that is done.
 
     Cycle ``k`` is ``cycle * period_decay**k`` long and begins at
@@ -45,9 +45,6 @@ class Cosine(Schedule):
 
     max: float | None = None
     min: float = 0.0
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
     cycle: Duration | None = None
     restarts: bool = False
     soft_restart: bool = False
@@ -55,18 +52,17 @@ class Cosine(Schedule):
     period_decay: Annotated[float, Field(gt=0)] = 1.0
     amplitude_decay: Annotated[float, Field(ge=0, le=1)] = 1.0
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        peak = base if self.max is None else self.max
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, peak, self.warmup_shape)
-        length = horizon.steps - ramp if self.cycle is None else in_steps(self.cycle, horizon)
+    def peak(self, base: float, /) -> float:
+        return base if self.max is None else self.max
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        length = rest if self.cycle is None else in_steps(self.cycle, horizon)
         if self.restarts:
-            number, done = cycle_at(step - ramp, length, self.period_decay)
+            number, done = cycle_at(step, length, self.period_decay)
             if done == 1 or length * self.period_decay**number < 1:  # shrunk to less than a step
                 return self.min
         else:
-            number, done = 0, min(1.0, (step - ramp) / length) if length > 0 else 1.0
+            number, done = 0, min(1.0, step / length) if length > 0 else 1.0
         return self.min + self._height(number, done, peak) * self._fall(done)
 
     def _fall(self, done: float) -> float:
@@ -83,7 +79,7 @@ class Cosine(Schedule):
         return max(0.0, (peak * self.restart_decay**number - self.min) * self.amplitude_decay**number)
 
     def check(self, horizon: Horizon, /) -> list[str]:
-        found = warmup_problems(self.warmup, horizon)
+        found = super().check(horizon)
         if self.cycle is not None:
             found += length_problems("cycle", self.cycle, horizon)
         elif self.restarts:

@@ -7,15 +7,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from leyden.schedules._lengths import NO_STEPS, ONE_EPOCH, in_steps, length_problems, warmup_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
+from leyden.schedules._lengths import ONE_EPOCH, in_steps, length_problems
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("exponential")
 @dataclass(frozen=True, kw_only=True)
-class Exponential(Schedule):
+class Exponential(Warmed):
     """Multiplied by ``gamma`` over each ``every``, smoothly, but never below ``min``.
 
     The value is ``start * gamma**(step / every)``. torch's ``ExponentialLR``, which moves once an epoch, is
@@ -40,16 +40,12 @@ class Exponential(Schedule):
     every: Duration = ONE_EPOCH
     start: float | None = None
     min: float = 0.0
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        start = base if self.start is None else self.start
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, start, self.warmup_shape)
-        return max(self.min, start * self.gamma ** ((step - ramp) / in_steps(self.every, horizon)))
+    def peak(self, base: float, /) -> float:
+        return base if self.start is None else self.start
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        return max(self.min, peak * self.gamma ** (step / in_steps(self.every, horizon)))
 
     def check(self, horizon: Horizon, /) -> list[str]:
-        return warmup_problems(self.warmup, horizon) + length_problems("every", self.every, horizon)
+        return super().check(horizon) + length_problems("every", self.every, horizon)

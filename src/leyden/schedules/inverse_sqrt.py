@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, length_problems, warmup_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
+from leyden.schedules._lengths import in_steps, length_problems
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("inverse_sqrt")
 @dataclass(frozen=True, kw_only=True)
-class InverseSqrt(Schedule):
+class InverseSqrt(Warmed):
     """After the warm-up ``max * sqrt(s / (s + t))``, ``t`` the steps since then and ``s`` the timescale.
 
     With a warm-up and no timescale of its own this is Vaswani et al. 2017: ``max * sqrt(warmup / step)``. It
@@ -35,24 +35,18 @@ class InverseSqrt(Schedule):
     max: float | None = None
     min: float = 0.0
     timescale: Duration | None = None
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        peak = base if self.max is None else self.max
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, peak, self.warmup_shape)
+    def peak(self, base: float, /) -> float:
+        return base if self.max is None else self.max
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
         scale = in_steps(self.timescale or self.warmup, horizon)
-        return max(self.min, peak * math.sqrt(scale / (scale + step - ramp)))
+        return max(self.min, peak * math.sqrt(scale / (scale + step)))
 
     def check(self, horizon: Horizon, /) -> list[str]:
         if self.timescale is not None:
-            return warmup_problems(self.warmup, horizon) + length_problems(
-                "timescale", self.timescale, horizon
-            )
-        return warmup_problems(self.warmup, horizon) + [
+            return super().check(horizon) + length_problems("timescale", self.timescale, horizon)
+        return super().check(horizon) + [
             f"{problem} (without a timescale, the warm-up sets it)"
             for problem in length_problems("warmup", self.warmup, horizon)
         ]

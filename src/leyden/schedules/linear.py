@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, length_problems, warmup_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
+from leyden.schedules._lengths import in_steps, length_problems
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("linear")
 @dataclass(frozen=True, kw_only=True)
-class Linear(Schedule):
+class Linear(Warmed):
     """Moves in a straight line to ``end``, and stays there.
 
     Args:
@@ -36,25 +36,21 @@ class Linear(Schedule):
     end: float = 0.0
     over: Duration | None = None
     log: bool = False
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        start = base if self.start is None else self.start
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, start, self.warmup_shape)
-        length = horizon.steps - ramp if self.over is None else in_steps(self.over, horizon)
-        if step - ramp >= length:
+    def peak(self, base: float, /) -> float:
+        return base if self.start is None else self.start
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        length = rest if self.over is None else in_steps(self.over, horizon)
+        if step >= length:
             return self.end
-        done = (step - ramp) / length
+        done = step / length
         if self.log:
-            return math.exp(math.log(start) + done * (math.log(self.end) - math.log(start)))
-        return start + done * (self.end - start)
+            return math.exp(math.log(peak) + done * (math.log(self.end) - math.log(peak)))
+        return peak + done * (self.end - peak)
 
     def check(self, horizon: Horizon, /) -> list[str]:
-        found = warmup_problems(self.warmup, horizon)
+        found = super().check(horizon)
         if self.over is not None:
             found += length_problems("over", self.over, horizon)
         if self.log and self.end <= 0:

@@ -7,15 +7,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, length_problems, warmup_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
+from leyden.schedules._lengths import in_steps, length_problems
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 from leyden.spec.durations import Duration
 
 
 @schedule("polynomial")
 @dataclass(frozen=True, kw_only=True)
-class Polynomial(Schedule):
+class Polynomial(Warmed):
     """Falls to ``end`` as ``(1 - done)**power``, and stays there: torch's ``PolynomialLR`` with an end value.
 
     Args:
@@ -36,23 +36,19 @@ class Polynomial(Schedule):
     end: float = 0.0
     power: Annotated[float, Field(gt=0)] = 1.0
     over: Duration | None = None
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        start = base if self.start is None else self.start
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, start, self.warmup_shape)
-        length = horizon.steps - ramp if self.over is None else in_steps(self.over, horizon)
-        if step - ramp >= length:
+    def peak(self, base: float, /) -> float:
+        return base if self.start is None else self.start
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        length = rest if self.over is None else in_steps(self.over, horizon)
+        if step >= length:
             return self.end
-        left = 1 - (step - ramp) / length
-        return self.end + (start - self.end) * left**self.power
+        left = 1 - step / length
+        return self.end + (peak - self.end) * left**self.power
 
     def check(self, horizon: Horizon, /) -> list[str]:
-        found = warmup_problems(self.warmup, horizon)
+        found = super().check(horizon)
         if self.over is not None:
             found += length_problems("over", self.over, horizon)
         return found

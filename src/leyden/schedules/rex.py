@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leyden.schedules._lengths import NO_STEPS, in_steps, warmup_problems
-from leyden.schedules._warmup import Shape, warmed
-from leyden.schedules.schedule import Horizon, Schedule, schedule
-from leyden.spec.durations import Duration
+from leyden.schedules._warmup import Warmed
+from leyden.schedules.schedule import Horizon, schedule
 
 
 @schedule("rex")
 @dataclass(frozen=True, kw_only=True)
-class Rex(Schedule):
+class Rex(Warmed):
     """The reflected exponential (Chen et al. 2021): ``min + (max - min) x / (1/2 + x/2)``, ``x`` the rest.
 
     Args:
@@ -31,19 +29,12 @@ class Rex(Schedule):
 
     max: float | None = None
     min: float = 0.0
-    warmup: Duration = NO_STEPS
-    warmup_start: float | None = None
-    warmup_shape: Shape = "linear"
 
-    def value(self, step: int, base: float, horizon: Horizon, /) -> float:
-        peak = base if self.max is None else self.max
-        ramp = in_steps(self.warmup, horizon)
-        if step < ramp:
-            return warmed(step, ramp, self.warmup_start, peak, self.warmup_shape)
-        if step >= horizon.steps:
+    def peak(self, base: float, /) -> float:
+        return base if self.max is None else self.max
+
+    def after(self, step: int, rest: int, peak: float, horizon: Horizon, /) -> float:
+        if step >= rest:
             return self.min
-        left = 1 - (step - ramp) / (horizon.steps - ramp)
+        left = 1 - step / rest
         return self.min + (peak - self.min) * left / (0.5 + 0.5 * left)
-
-    def check(self, horizon: Horizon, /) -> list[str]:
-        return warmup_problems(self.warmup, horizon)
