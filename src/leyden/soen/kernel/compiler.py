@@ -1,8 +1,8 @@
 """Turns the C source beside this file into a library: once a machine, at first use, where `cc` exists.
 
-A wheel may carry libraries in ``built/``; else they lie in the cache of the user, named after the source and
-the processor, so that a new version or another machine never meets an old one. To fill a wheel, call
-``compiled(variant, BUILT)`` for the variants it is to carry before it is built.
+A wheel carries libraries in ``built/`` if there was a compiler where it was made (`scripts/wheel_hook.py`);
+else they lie in the cache of the user, named after the source and the processor, so that a new version or
+another machine never meets an old one.
 """
 
 from __future__ import annotations
