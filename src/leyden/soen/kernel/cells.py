@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,6 +83,15 @@ class Drive:
     g_noise: Tensor | None = None
     s_noise: Tensor | None = None
 
+    @classmethod
+    def of(cls, tensors: Sequence[Any]) -> Drive:
+        """A call of these tensors, in the order of the fields."""
+        phi, weight, offset, bias, plus, minus, start, dt, g_noise, s_noise = tensors
+        return cls(
+            phi=phi, weight=weight, offset=offset, bias=bias, plus=plus, minus=minus, start=start, dt=dt,
+            g_noise=g_noise, s_noise=s_noise,
+        )  # fmt: skip
+
     @property
     def tensors(self) -> tuple[Tensor | None, ...]:
         """All of them, in the order of the fields."""
@@ -94,6 +103,10 @@ class Drive:
 
 def compiled(drive: Drive, plan: Plan) -> Tensor:
     """History of the states, (batch, time + 1, nodes), by the compiled kernel."""
+    if torch.compiler.is_compiling():
+        from .operators import traced
+
+        return traced(drive, plan)
     return _Compiled.apply(*drive.tensors, plan)  # type: ignore[no-any-return]
 
 
@@ -118,73 +131,104 @@ class _Compiled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:
         *tensors, plan = given
-        phi, weight, offset, bias, plus, minus, start, dt, g_noise, s_noise = tensors
         keep = any(ctx.needs_input_grad)
-        phi = phi if rows_follow(phi) else phi.contiguous()
-        weight, g_noise, s_noise = (t if t is None else t.contiguous() for t in (weight, g_noise, s_noise))
-        offset, bias, plus, minus = (t.contiguous() for t in (offset, bias, plus, minus))
-        batch, steps, nodes = phi.shape
-        history = phi.new_empty(batch, steps + 1, nodes)
-        history[:, 0] = start
-        flux = phi.new_empty(batch, steps, nodes) if keep else None
-        saved = (flux, history, weight, offset, bias, plus, minus, dt, g_noise)
-        call = _call(plan, saved)
-        call.phi, call.phi_stride, call.s_noise = phi.data_ptr(), phi.stride(0), _address(s_noise)
-        abi.library().call("leyden_soen_cells", phi.dtype == torch.float64, call)
+        drive = laid(Drive.of(tensors))
+        history, flux = advance(drive, plan, keep)
         if keep:
-            ctx.save_for_backward(*saved)
+            ctx.save_for_backward(history, flux, *drive.tensors[1:-1])
             ctx.plan = plan
         return history
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
-        saved, plan = ctx.saved_tensors, ctx.plan
-        _, history, _, _, _, plus, minus, dt, _ = saved
-        given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
-        batch, longer, nodes = history.shape
-        flux, start = torch.empty_like(history), history.new_empty(batch, nodes)
-        sums = torch.zeros(4, nodes, dtype=torch.float64)
-        adjoint = abi.CellsAdjoint(
-            given.stride(0), given.data_ptr(), flux.data_ptr(), start.data_ptr(), sums.data_ptr()
-        )
-        double = history.dtype == torch.float64
-        abi.library().call("leyden_soen_cells_adjoint", double, _call(plan, saved), adjoint)
-        offset, bias, by_plus, by_minus = sums.to(history.dtype).unbind()
-        needs = ctx.needs_input_grad
-        return (
-            flux[:, : longer - 1],
-            weight_gradient(flux, history, plan) if needs[1] else None,
-            offset, bias, by_plus, by_minus, start,
-            # both sums carry a factor dt
-            ((plus * by_plus + minus * by_minus).sum() / dt).reshape(dt.shape) if needs[7] else None,
-            None, None, None,
-        )  # fmt: skip
+        history, flux, *tensors = ctx.saved_tensors
+        needs, drive = ctx.needs_input_grad, Drive.of([flux, *tensors, None])
+        found = retreat(grads[0], history, flux, drive, ctx.plan)
+        weight = weight_gradient(found.flux, history, ctx.plan) if needs[1] else None
+        return (*gradients(found, weight, drive, by_dt=needs[7]), None)
 
 
-def _call(plan: Plan, saved: Sequence[Tensor | None]) -> abi.Cells:
-    flux, history, weight, offset, bias, plus, minus, dt, g_noise = saved
-    assert history is not None and dt is not None
+class Found(NamedTuple):
+    """What the adjoint finds.
+
+    Args:
+        flux: Gradient of the flux at each step, (batch, time + 1, nodes), zero at the last.
+        start: Gradient of the states before the first step, (batch, nodes).
+        sums: Gradients of offset, bias, drive and leak, (4, nodes).
+    """
+
+    flux: Tensor
+    start: Tensor
+    sums: Tensor
+
+
+def laid(drive: Drive) -> Drive:
+    """The same tensors as the library reads them: samples may lie apart in ``phi``, all else is dense."""
+    phi, *others = drive.tensors
+    assert phi is not None
+    phi = phi if rows_follow(phi) else phi.contiguous()
+    return Drive.of([phi, *(t if t is None else t.contiguous() for t in others)])
+
+
+def advance(drive: Drive, plan: Plan, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """The history, and the flux at each step (batch, time, nodes) where a backward pass is to come."""
+    phi = drive.phi
+    batch, steps, nodes = phi.shape
+    history = phi.new_empty(batch, steps + 1, nodes)
+    history[:, 0] = drive.start
+    flux = phi.new_empty(batch, steps, nodes) if keep else None
+    call = _call(plan, drive, history, flux)
+    call.phi, call.phi_stride, call.s_noise = phi.data_ptr(), phi.stride(0), _address(drive.s_noise)
+    abi.library().call("leyden_soen_cells", phi.dtype == torch.float64, call)
+    return history, flux
+
+
+def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: Drive, plan: Plan) -> Found:
+    """The adjoint of ``advance`` for the gradient of the history, (batch, time + 1, nodes)."""
+    given = given if rows_follow(given) else given.contiguous()
+    batch, _, nodes = history.shape
+    by_flux, start = torch.empty_like(history), history.new_empty(batch, nodes)
+    sums = torch.zeros(4, nodes, dtype=torch.float64)
+    adjoint = abi.CellsAdjoint(
+        given.stride(0), given.data_ptr(), by_flux.data_ptr(), start.data_ptr(), sums.data_ptr()
+    )
+    double = history.dtype == torch.float64
+    abi.library().call("leyden_soen_cells_adjoint", double, _call(plan, drive, history, flux), adjoint)
+    return Found(by_flux, start, sums.to(history.dtype))
+
+
+def gradients(found: Found, weight: Tensor | None, drive: Drive, *, by_dt: bool) -> tuple[Tensor | None, ...]:
+    """Gradients in the order of the fields of ``Drive``."""
+    offset, bias, by_plus, by_minus = found.sums.unbind()
+    # both sums carry a factor dt
+    dt = ((drive.plus * by_plus + drive.minus * by_minus).sum() / drive.dt).reshape(drive.dt.shape)
+    return (
+        found.flux[:, :-1], weight, offset, bias, by_plus, by_minus, found.start, dt if by_dt else None,
+        None, None,
+    )  # fmt: skip
+
+
+def _call(plan: Plan, drive: Drive, history: Tensor, flux: Tensor | None) -> abi.Cells:
     batch, longer, nodes = history.shape
     segments = [abi.Segment(s.start, s.stop, abi.SOURCES.index(s.source), s.arms) for s in plan.segments]
+    work = batch * (longer - 1) * nodes * ((0 if drive.weight is None else 2 * nodes) + EVALUATION)
     call = abi.Cells(
         batch=batch,
         steps=longer - 1,
         nodes=nodes,
         segments=len(segments),
-        threads=threads(
-            batch, batch * (longer - 1) * nodes * ((2 * nodes if weight is not None else 0) + EVALUATION)
-        ),
+        threads=threads(batch, work),
         flux=_address(flux),
         history=_address(history),
-        weight=_address(weight),
-        offset=_address(offset),
-        bias=_address(bias),
-        plus=_address(plus),
-        minus=_address(minus),
-        g_noise=_address(g_noise),
+        weight=_address(drive.weight),
+        offset=_address(drive.offset),
+        bias=_address(drive.bias),
+        plus=_address(drive.plus),
+        minus=_address(drive.minus),
+        g_noise=_address(drive.g_noise),
         segment=(abi.Segment * len(segments))(*segments),
-        dt=float(dt),
+        dt=float(drive.dt),
     )
     if plan.rates is not None:
         call.table = table(plan.rates)

@@ -68,6 +68,10 @@ def _observed(drive: Drive, history: Tensor, arms: int, now: Now) -> tuple[Tenso
 def _noise(phi: Tensor, now: Now) -> tuple[Tensor | None, Tensor | None]:
     """What disturbs g and s, (batch, time, nodes), drawn in the order in which steps would draw it."""
     keys = [key for key in ("g", "s") if key in now.noise.levels.keys]
+    if torch.compiler.is_compiling():
+        # compiled programs draw other numbers anyway, and a draw a step would make them long
+        found = {key: now.noise(key, torch.zeros_like(phi)) for key in keys}
+        return found.get("g"), found.get("s")
     zero = torch.zeros_like(phi[:, 0])
     drawn = [[now.noise(key, zero) for key in keys] for _ in range(phi.shape[1])] if keys else []
     found = {key: torch.stack([step[n] for step in drawn], 1) for n, key in enumerate(keys)} if drawn else {}

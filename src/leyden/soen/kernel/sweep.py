@@ -7,6 +7,7 @@ connection one step late. With feedback, all layers are segments of one call of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
@@ -51,7 +52,7 @@ def swept(f: Forward, outcome: Outcome) -> Outcome | None:
     if decide_sweep(f).way != "compiled":
         return None
     inner = [layer for layer in f.layers if not f.driven(layer)]
-    ends = torch.tensor([layer.params.dim for layer in inner]).cumsum(0).tolist()
+    ends = [*accumulate(layer.params.dim for layer in inner)]
     places = {layer.layer_id: slice(e - layer.params.dim, e) for layer, e in zip(inner, ends, strict=True)}
     drive, plan = _drive(f, inner), _plan(f, inner, places)
     history = compiled(drive, plan)

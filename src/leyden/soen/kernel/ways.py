@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -27,7 +26,11 @@ Way = Literal["compiled", "fused", "steps"]
 #: environment variable with the fastest way that may be taken
 VARIABLE = "LEYDEN_SOEN_WAY"
 
-_chosen: ContextVar[Way | None] = ContextVar("soen way", default=None)
+#: whether this torch says that it exports
+TELLS_EXPORT = "is_exporting" in torch.compiler.__all__
+
+#: the blocks of `at_most` that are open, the last one counts; a plain list, so that compiled code looks at it
+_chosen: list[Way] = []
 
 #: kinds that the fast ways know, with their arms
 ARMS: dict[type[Layer], int] = {SingleDendrite: 1, MultiplierWICC: 2}
@@ -44,19 +47,27 @@ class Decision:
 
 @contextmanager
 def at_most(way: Way) -> Generator[None]:
-    """Take no faster way than this one inside the block; ``steps`` serves second derivatives."""
-    token = _chosen.set(_known(way, "at_most"))
+    """Take no faster way than this one inside the block, in any thread; ``steps`` has second derivatives."""
+    _chosen.append(_known(way, "at_most"))
     try:
         yield
     finally:
-        _chosen.reset(token)
+        _chosen.remove(way)
 
 
 def allowed() -> Way:
-    """The fastest way allowed: ``at_most``, else ``LEYDEN_SOEN_WAY``, else all; steps when traced."""
-    if torch.compiler.is_compiling():
+    """The fastest way allowed: ``at_most``, else ``LEYDEN_SOEN_WAY``, else all; steps when exported."""
+    if exporting():
         return "steps"
-    return _chosen.get() or _known(os.environ.get(VARIABLE, "compiled"), VARIABLE)
+    return _chosen[-1] if _chosen else _known(os.environ.get(VARIABLE, "compiled"), VARIABLE)
+
+
+def exporting() -> bool:
+    """Whether the circuit is being exported, to where there is no kernel.
+
+    torch 2.6 cannot tell that from compilation, so that there a compiled circuit takes steps as well.
+    """
+    return torch.compiler.is_exporting() if TELLS_EXPORT else torch.compiler.is_compiling()
 
 
 def _known(way: str, place: str) -> Way:
@@ -82,6 +93,8 @@ def decide(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> Decision:
         return Decision("steps", reason)
     if most == "fused":
         return Decision("fused", "asked for")
+    if torch.compiler.is_compiling():
+        return Decision("compiled")  # as an operator, which takes the way that its machine has
     if source_name(now) is None:
         return Decision("fused", "its source function is not in the kernel")
     if phi.device.type != "cpu":
@@ -107,9 +120,9 @@ def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
 def unfit(*tensors: Tensor) -> str:
     """Why tensors cannot be handed to a kernel; empty where they can."""
     first = tensors[0]
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if exporting() or torch.jit.is_tracing():
         return "the circuit is being traced"
-    if torch._C._are_functorch_transforms_active():
+    if not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
         return "torch.func transforms it"
     if first.dtype not in (torch.float32, torch.float64):
         return f"the kernel computes in float32 and float64, but this is {first.dtype}"

@@ -80,11 +80,11 @@ class Outcome:
         g: What they gave.
     """
 
-    histories: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
-    states: dict[int, State] = field(default_factory=dict[int, State])
-    circuits: dict[str, EdgeState] = field(default_factory=dict[str, EdgeState])
-    phi: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
-    g: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
+    histories: dict[int, Tensor] = field(default_factory=dict)
+    states: dict[int, State] = field(default_factory=dict)
+    circuits: dict[str, EdgeState] = field(default_factory=dict)
+    phi: dict[int, Tensor] = field(default_factory=dict)
+    g: dict[int, Tensor] = field(default_factory=dict)
 
 
 def evaluate(forward: Forward) -> Outcome:
@@ -137,8 +137,8 @@ class _Steps:
     """What a stepwise simulation has recorded of one layer so far."""
 
     outputs: list[Tensor]
-    phi: list[Tensor] = field(default_factory=list[Tensor])
-    g: list[Tensor] = field(default_factory=list[Tensor])
+    phi: list[Tensor] = field(default_factory=list)
+    g: list[Tensor] = field(default_factory=list)
 
 
 def _stepwise(f: Forward) -> Outcome:

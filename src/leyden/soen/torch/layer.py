@@ -108,11 +108,13 @@ class Layer(nn.Module):
             birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels()
         )
         self._obey_settings = "learnable" not in birth.compat
+        self._rules = dict(self.params.rules())
+        self.source_func = str(getattr(self.params, "source_func", "Tanh"))
         self._bounds = {
-            self.stored_name(n): stored_box(self.params.box(n), r.log) for n, r in self.params.rules().items()
+            self.stored_name(n): stored_box(self.params.box(n), r.log) for n, r in self._rules.items()
         }
         self._deaf = _first_parameter(self.params) if _never_uses_bias(self.params) else ""
-        for name, rule in self.params.rules().items():
+        for name, rule in self._rules.items():
             distribution = self.params.parameter(name).distribution
             first = values(distribution, self.params.dim, birth.generator, birth.fan_outs)
             self.register_parameter(self.stored_name(name), nn.Parameter(stored(first, rule.log)))
@@ -120,7 +122,7 @@ class Layer(nn.Module):
 
     def stored_name(self, name: str) -> str:
         """The name of a parameter in state dictionaries."""
-        return f"log_{name}" if self.params.rules()[name].log else name
+        return f"log_{name}" if self._rules[name].log else name
 
     def held(self, name: str) -> Tensor:
         """A parameter as it is stored; under `torch.func` it is a plain tensor."""
@@ -140,7 +142,7 @@ class Layer(nn.Module):
     def values(self) -> dict[str, Tensor]:
         """The parameters as the equations use them, each (nodes,)."""
         found: dict[str, Tensor] = {}
-        for name, rule in self.params.rules().items():
+        for name, rule in self._rules.items():
             parameter = self.held(name)
             found[name] = torch.exp(parameter) if rule.log else parameter
         if self._deaf and found["bias_current"].requires_grad:
@@ -152,7 +154,7 @@ class Layer(nn.Module):
         """Give a parameter a value in the units of the equations, whatever way it is stored."""
         with torch.no_grad():
             target = self.held(name)
-            target.copy_(stored(torch.as_tensor(value, dtype=target.dtype), self.params.rules()[name].log))
+            target.copy_(stored(torch.as_tensor(value, dtype=target.dtype), self._rules[name].log))
 
     def clamp_(self) -> None:
         """Bring every parameter back into its box."""

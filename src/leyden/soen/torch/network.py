@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from ..circuit import Circuit
 from ..frozen import one_of
+from ..kernel.ways import exporting
 from ..problems import CircuitError
 from ..rate_table import RateTable, shipped
 from . import names
@@ -155,10 +156,10 @@ class Network(nn.Module):
             CircuitError: Input or states do not fit the circuit.
         """
         x = fitted(x, self.input_width, self.dt, "fit_input" in self.circuit.compat)
-        if not torch.compiler.is_exporting():
+        if not exporting():
             self.project()
         outcome = evaluate(prepared(self, x, initial or {}, generator))
-        if not torch.is_grad_enabled():
+        if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
             # looking costs a pass over every history, so training steps are left alone
             warn_outside(self, outcome.histories)
             warn_unstable(self)

@@ -67,10 +67,9 @@ def _rates(network: Network) -> Rates | None:
 
 
 def _now(network: Network, layer: Layer, rates: Rates | None, generator: Generator | None) -> Now:
-    name = getattr(layer.params, "source_func", "Tanh")
     levels = layer.levels if _noisy(network) else SILENT
     noise = Disturbance(levels, generator)
-    return Now(dt=network.dt, values=layer.values(), source=source(name, rates), noise=noise)
+    return Now(dt=network.dt, values=layer.values(), source=source(layer.source_func, rates), noise=noise)
 
 
 def _edge(network: Network, c: Connection, rates: Rates | None, generator: Generator | None) -> Edge:

@@ -51,7 +51,7 @@ def _stepped(
 ) -> Rolled:
     # lists and one stack at the end: writing into a history tensor would make the backward pass quadratic in
     # time
-    outputs, fluxes, gs = [state[0]], list[Tensor](), list[Tensor]()
+    outputs, fluxes, gs = [state[0]], [], []
     for phi_t in phi.unbind(1):
         if loop is not None:
             back, loop_state = loop.step(state[0], loop_state)

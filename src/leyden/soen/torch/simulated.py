@@ -33,10 +33,10 @@ class Simulated:
     output: Tensor
     histories: dict[int, Tensor]
     final: dict[str, Tensor]
-    phi: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
-    g: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
-    s: dict[int, Tensor] = field(default_factory=dict[int, Tensor])
-    power: dict[int, Power] = field(default_factory=dict[int, Power])
+    phi: dict[int, Tensor] = field(default_factory=dict)
+    g: dict[int, Tensor] = field(default_factory=dict)
+    s: dict[int, Tensor] = field(default_factory=dict)
+    power: dict[int, Power] = field(default_factory=dict)
 
     def carried(self) -> dict[str, Tensor]:
         """The final states without their gradients, for the next piece of a sequence."""
