@@ -79,9 +79,10 @@ class Interferometer:
         for start in range(0, currents.size, BLOCK):
             part = slice(start, start + BLOCK)
             found[part], slow[part] = self._measured(flat[0][part], flat[1][part], self.measure)
-            told(min(1.0, (start + BLOCK) / currents.size))
+            told((start + BLOCK) / (currents.size + 2 * BLOCK))
         if slow.any():
             found[slow], _ = self._measured(flat[0][slow], flat[1][slow], 10 * self.measure)
+        told(1.0)
         return found.reshape(currents.shape)
 
     def table(
