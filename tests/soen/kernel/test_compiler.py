@@ -122,8 +122,9 @@ def test_the_structures_have_the_size_that_c_gives_them(tmp_path: Path) -> None:
     names = {
         "table": abi.Table,
         "segment": abi.Segment,
+        "outer": abi.Outer,
+        "wire": abi.Wire,
         "cells": abi.Cells,
-        "cells_adjoint": abi.CellsAdjoint,
     }
     names |= {"edges": abi.Edges, "edges_adjoint": abi.EdgesAdjoint}
     functions = "\n".join(f"int size_{n}(void) {{ return (int)sizeof({n}); }}" for n in names)

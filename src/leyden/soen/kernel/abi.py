@@ -12,7 +12,7 @@ from typing import Any
 from . import compiler
 
 #: changes with LEYDEN_SOEN_ABI in c/abi.h
-ABI = 2
+ABI = 3
 
 #: source functions in the order of `enum source`
 SOURCES = (
@@ -50,31 +50,43 @@ class Table(ctypes.Structure):
 class Segment(ctypes.Structure):
     """`segment` of abi.h."""
 
-    _fields_ = (("start", c_int64), ("stop", c_int64), ("source", c_int32), ("arms", c_int32))
+    _fields_ = (
+        ("nodes", c_int64),
+        ("source", c_int32),
+        ("arms", c_int32),
+        *((name, c_int64) for name in ("phi_stride", "start_stride", "given_stride")),
+        *((name, c_void_p) for name in ("phi", "start", "offset", "bias", "plus", "minus")),
+        *((name, c_void_p) for name in ("g_noise", "s_noise", "flux", "history", "given")),
+        *((name, c_void_p) for name in ("by_phi", "by_start", "by_offset", "by_bias", "by_plus", "by_minus")),
+    )
+
+
+class Outer(ctypes.Structure):
+    """`outer` of abi.h."""
+
+    _fields_ = (("nodes", c_int64), ("stride", c_int64), ("at", c_void_p), ("by", c_void_p))
+
+
+class Wire(ctypes.Structure):
+    """`wire` of abi.h."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("source", "to", "late")),
+        *((name, c_void_p) for name in ("weight", "by")),
+    )
 
 
 class Cells(ctypes.Structure):
     """`cells` of abi.h."""
 
     _fields_ = (
-        *((name, c_int64) for name in ("batch", "steps", "nodes", "segments", "threads", "phi_stride")),
-        *((name, c_void_p) for name in ("phi", "flux", "history", "weight")),
-        *((name, c_void_p) for name in ("offset", "bias", "plus", "minus", "g_noise", "s_noise")),
+        *((name, c_int64) for name in ("batch", "steps", "threads", "segments", "outers", "wires")),
         ("segment", ctypes.POINTER(Segment)),
+        ("outer", ctypes.POINTER(Outer)),
+        ("wire", ctypes.POINTER(Wire)),
         ("table", Table),
         ("dt", c_double),
-    )
-
-
-class CellsAdjoint(ctypes.Structure):
-    """`cells_adjoint` of abi.h."""
-
-    _fields_ = (
-        ("given_stride", c_int64),
-        ("given", c_void_p),
-        ("phi", c_void_p),
-        ("start", c_void_p),
-        ("parameters", c_void_p),
+        ("by_dt", c_double),
     )
 
 

@@ -1,4 +1,4 @@
-"""Nodes with one state each over a sequence: the compiled time loop and its adjoint as one operation."""
+"""One layer, or several with all their weights in one matrix, by the compiled kernel."""
 
 from __future__ import annotations
 
@@ -10,12 +10,8 @@ import torch
 from torch import Tensor
 
 from ..torch.rates import Rates
-from . import abi
-
-#: source function evaluations and multiplications below which a second thread costs more than it saves
-SMALL = 2e7
-#: a source function costs about as much as so many multiplications
-EVALUATION = 80
+from .segments import OWN, Wire, advance_all, form_of, retreat_all, together
+from .segments import Segment as Nodes
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,42 @@ def compiled(drive: Drive, plan: Plan) -> Tensor:
         from .operators import traced
 
         return traced(drive, plan)
-    return _Compiled.apply(*drive.tensors, plan)  # type: ignore[no-any-return]
+    histories = together(_nodes(drive, plan), [], drive.dt, plan.rates)
+    return histories[0] if len(histories) == 1 else torch.cat(histories, 2)
+
+
+class Found(NamedTuple):
+    """What the adjoint finds.
+
+    Args:
+        flux: Gradient of the flux at each step, (batch, time + 1, nodes), zero at the last.
+        start: Gradient of the states before the first step, (batch, nodes).
+        sums: Gradients of offset, bias, drive and leak, (4, nodes).
+    """
+
+    flux: Tensor
+    start: Tensor
+    sums: Tensor
+
+
+def advance(drive: Drive, plan: Plan, keep: bool) -> tuple[Tensor, Tensor | None]:
+    """The history, and the flux at each step (batch, time, nodes) where a backward pass is to come."""
+    form, tensors = form_of(_nodes(drive, plan), [], drive.dt, plan.rates)
+    histories, fluxes = advance_all(form, tensors, keep)
+    return torch.cat(histories, 2), torch.cat([f for f in fluxes if f is not None], 2) if keep else None
+
+
+def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: Drive, plan: Plan) -> Found:
+    """The adjoint of ``advance`` for the gradient of the history, (batch, time + 1, nodes)."""
+    form, tensors = form_of(_nodes(drive, plan), [], drive.dt, plan.rates)
+    needs = [n < len(tensors) - len(form.wires) for n in range(len(tensors))]
+    parts = [[t[..., here].contiguous() for here in _places(plan)] for t in (history, flux, given)]
+    histories, fluxes, givens = parts
+    found = retreat_all(form, tensors, histories, fluxes, givens, needs)
+    # those of a kind lie a segment apart, behind the time step
+    kinds = [[t for t in found[1 + kind :: OWN] if t is not None] for kind in range(OWN - 2)]
+    by_flux, sums = torch.nn.functional.pad(torch.cat(kinds[4], 2), (0, 0, 0, 1)), kinds[:4]
+    return Found(by_flux, torch.cat(kinds[5], 1), torch.stack([torch.cat(k) for k in sums]))
 
 
 def weight_gradient(flux: Tensor, history: Tensor, plan: Plan) -> Tensor:
@@ -127,77 +158,6 @@ def weight_gradient(flux: Tensor, history: Tensor, plan: Plan) -> Tensor:
     return torch.where(plan.earlier(found), rows[:-1].t() @ states[1:], found)
 
 
-class _Compiled(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
-        *tensors, plan = given
-        keep = any(ctx.needs_input_grad)
-        drive = laid(Drive.of(tensors))
-        history, flux = advance(drive, plan, keep)
-        if keep:
-            ctx.save_for_backward(history, flux, *drive.tensors[1:-1])
-            ctx.plan = plan
-        return history
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_derivatives()
-        history, flux, *tensors = ctx.saved_tensors
-        needs, drive = ctx.needs_input_grad, Drive.of([flux, *tensors, None])
-        found = retreat(grads[0], history, flux, drive, ctx.plan)
-        weight = weight_gradient(found.flux, history, ctx.plan) if needs[1] else None
-        return (*gradients(found, weight, drive, by_dt=needs[7]), None)
-
-
-class Found(NamedTuple):
-    """What the adjoint finds.
-
-    Args:
-        flux: Gradient of the flux at each step, (batch, time + 1, nodes), zero at the last.
-        start: Gradient of the states before the first step, (batch, nodes).
-        sums: Gradients of offset, bias, drive and leak, (4, nodes).
-    """
-
-    flux: Tensor
-    start: Tensor
-    sums: Tensor
-
-
-def laid(drive: Drive) -> Drive:
-    """The same tensors as the library reads them: samples may lie apart in ``phi``, all else is dense."""
-    phi, *others = drive.tensors
-    assert phi is not None
-    phi = phi if rows_follow(phi) else phi.contiguous()
-    return Drive.of([phi, *(t if t is None else t.contiguous() for t in others)])
-
-
-def advance(drive: Drive, plan: Plan, keep: bool) -> tuple[Tensor, Tensor | None]:
-    """The history, and the flux at each step (batch, time, nodes) where a backward pass is to come."""
-    phi = drive.phi
-    batch, steps, nodes = phi.shape
-    history = phi.new_empty(batch, steps + 1, nodes)
-    history[:, 0] = drive.start
-    flux = phi.new_empty(batch, steps, nodes) if keep else None
-    call = _call(plan, drive, history, flux)
-    call.phi, call.phi_stride, call.s_noise = phi.data_ptr(), phi.stride(0), _address(drive.s_noise)
-    abi.library().call("leyden_soen_cells", phi.dtype == torch.float64, call)
-    return history, flux
-
-
-def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: Drive, plan: Plan) -> Found:
-    """The adjoint of ``advance`` for the gradient of the history, (batch, time + 1, nodes)."""
-    given = given if rows_follow(given) else given.contiguous()
-    batch, _, nodes = history.shape
-    by_flux, start = torch.empty_like(history), history.new_empty(batch, nodes)
-    sums = torch.zeros(4, nodes, dtype=torch.float64)
-    adjoint = abi.CellsAdjoint(
-        given.stride(0), given.data_ptr(), by_flux.data_ptr(), start.data_ptr(), sums.data_ptr()
-    )
-    double = history.dtype == torch.float64
-    abi.library().call("leyden_soen_cells_adjoint", double, _call(plan, drive, history, flux), adjoint)
-    return Found(by_flux, start, sums.to(history.dtype))
-
-
 def gradients(found: Found, weight: Tensor | None, drive: Drive, *, by_dt: bool) -> tuple[Tensor | None, ...]:
     """Gradients in the order of the fields of ``Drive``."""
     offset, bias, by_plus, by_minus = found.sums.unbind()
@@ -209,61 +169,34 @@ def gradients(found: Found, weight: Tensor | None, drive: Drive, *, by_dt: bool)
     )  # fmt: skip
 
 
-def _call(plan: Plan, drive: Drive, history: Tensor, flux: Tensor | None) -> abi.Cells:
-    batch, longer, nodes = history.shape
-    segments = [abi.Segment(s.start, s.stop, abi.SOURCES.index(s.source), s.arms) for s in plan.segments]
-    work = batch * (longer - 1) * nodes * ((0 if drive.weight is None else 2 * nodes) + EVALUATION)
-    call = abi.Cells(
-        batch=batch,
-        steps=longer - 1,
-        nodes=nodes,
-        segments=len(segments),
-        threads=threads(batch, work),
-        flux=_address(flux),
-        history=_address(history),
-        weight=_address(drive.weight),
-        offset=_address(drive.offset),
-        bias=_address(drive.bias),
-        plus=_address(drive.plus),
-        minus=_address(drive.minus),
-        g_noise=_address(drive.g_noise),
-        segment=(abi.Segment * len(segments))(*segments),
-        dt=float(drive.dt),
-    )
-    if plan.rates is not None:
-        call.table = table(plan.rates)
-    return call
+def _places(plan: Plan) -> list[slice]:
+    return [slice(s.start, s.stop) for s in plan.segments]
 
 
-def table(rates: Rates) -> abi.Table:
-    """A rate table for the library; it points into ``rates``."""
-    return abi.Table(
-        rates.bordered.data_ptr(), rates.rows, rates.columns, float(rates.low), float(rates.high)
-    )
+def _nodes(drive: Drive, plan: Plan) -> list[Nodes]:
+    """The segments with their parts of all tensors."""
+    d, places = drive, _places(plan)
+    if len(places) == 1:
+        places = [slice(None)]  # the tensors themselves
 
+    def part(t: Tensor | None, here: slice) -> Tensor | None:
+        return t if t is None or len(places) == 1 else t[..., here]
 
-def threads(batch: int, work: float) -> int:
-    """How many threads are worth their start."""
-    return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
-
-
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
-
-
-def rows_follow(t: Tensor) -> bool:
-    """Whether the steps of a sample lie one behind the other; samples may lie apart."""
-    return t.stride(2) == 1 and t.stride(1) == t.shape[2]
-
-
-def refuse_second_derivatives() -> None:
-    """A backward pass by hand cannot be differentiated again, and must not pass for a constant.
-
-    Raises:
-        RuntimeError: It is asked to record itself (`create_graph=True`).
-    """
-    if torch.is_grad_enabled():
-        raise RuntimeError(
-            "circuits have first derivatives only on this way, but create_graph=True asks for more; "
-            'run the forward inside `with leyden.soen.kernel.at_most("steps"):`'
+    return [
+        Nodes(
+            source=s.source,
+            arms=s.arms,
+            offset=d.offset[here],
+            bias=d.bias[here],
+            plus=d.plus[here],
+            minus=d.minus[here],
+            wires=[]
+            if d.weight is None
+            else [Wire(m, d.weight[here, there], late=m >= n) for m, there in enumerate(places)],
+            phi=part(d.phi, here),
+            start=part(d.start, here),
+            g_noise=part(d.g_noise, here),
+            s_noise=part(d.s_noise, here),
         )
+        for n, (s, here) in enumerate(zip(plan.segments, places, strict=True))
+    ]

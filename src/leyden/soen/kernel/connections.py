@@ -11,7 +11,7 @@ from torch import Tensor
 from ..torch.edges import Circuits, Edge, EdgeState, Fixed, NoccEdge, WiccEdge
 from ..torch.rates import Rates
 from . import abi
-from .cells import EVALUATION, refuse_second_derivatives, rows_follow, table, threads
+from .segments import EVALUATION, refuse_second_derivatives, rows_follow, table, threads
 from .ways import Decision, allowed, known_name, unfit
 
 

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..torch.sources import Source
-from .cells import Drive, refuse_second_derivatives
+from .cells import Drive
+from .segments import refuse_second_derivatives
 from .slopes import evaluated
 
 #: elements of a piece of the backward pass, such that its arrays stay in the second level cache

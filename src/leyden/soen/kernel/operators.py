@@ -18,7 +18,7 @@ from torch import Tensor
 from ..torch.rates import Rates
 from ..torch.sources import CLOSED, Source
 from . import abi
-from .cells import Drive, Found, Plan, Segment, advance, gradients, laid, retreat, weight_gradient
+from .cells import Drive, Found, Plan, Segment, advance, gradients, retreat, weight_gradient
 from .fused import driven, fused
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def cells(tensors: list[Tensor], plan: str, keep: bool) -> tuple[Tensor, Tensor]
     """The history, and what the adjoint wants to see of the flux, (batch, time, nodes) each."""
     drive, known = _unpacked(tensors, plan)
     if _in_library(drive):
-        history, flux = advance(laid(drive), known, keep)
+        history, flux = advance(drive, known, keep)
     else:
         history, flux = _on_torch(drive, known).contiguous(), drive.phi.clone() if keep else None
     return history, history.new_empty(0) if flux is None else flux
@@ -100,7 +100,7 @@ def cells_adjoint(
     """The gradients that ``cells.Found`` has; ``tensors`` begins with the flux that ``cells`` left."""
     drive, known = _unpacked(tensors, plan)
     if _in_library(drive):
-        return retreat(given, history, drive.phi, laid(drive), known)
+        return retreat(given, history, drive.phi, drive, known)
     flux, *sums, start = _elsewhere(lambda: _differentiated(given, drive, known), given.device)
     return torch.cat([flux, torch.zeros_like(flux[:, :1])], 1), start, torch.stack(sums)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..connections import Connection
+from ..kernel.chain import chained
 from ..kernel.connections import carried
 from ..kernel.sweep import flows, swept
 from ..simulation import Simulation
@@ -96,32 +97,45 @@ def evaluate(forward: Forward) -> Outcome:
 
 def _layerwise(f: Forward) -> Outcome:
     outcome = Outcome(circuits=dict(f.circuits))
-    for layer in f.layers:
-        i = layer.layer_id
-        now, state = f.nows[i], f.states[i]
-        if f.driven(layer):
-            history = torch.cat([state[0].unsqueeze(1), now.noise("s", f.x)], 1)
-            outcome.histories[i], outcome.states[i] = history, (history[:, -1], *state[1:])
-            continue
-        phi = now.noise("phi", _upstream(f, layer, outcome))
-        if "double_phi_noise" in f.compat:
-            phi = now.noise("phi", phi)
-        loop = f.loop(i)
-        key = loop.key if loop else ""
-        observed = f.simulation.tracks
-        rolled = roll(layer, phi, state, f.edges.get(key), f.circuits.get(key, ()), now, observed=observed)
-        outcome.histories[i], outcome.states[i] = rolled.history, rolled.state
-        if loop is not None:
-            outcome.circuits[key] = rolled.loop
-        if rolled.phi is not None:
-            outcome.phi[i] = rolled.phi
-        if rolled.g is not None:
-            outcome.g[i] = rolled.g
+    layers = [*f.layers]
+    while layers:
+        taken = chained(f, layers, outcome, lambda layer: _flux(f, layer, outcome))
+        if not taken:
+            _alone(f, layers[0], outcome)
+        layers = layers[taken or 1 :]
     return outcome
 
 
+def _alone(f: Forward, layer: Layer, outcome: Outcome) -> None:
+    """One layer over the whole sequence."""
+    i = layer.layer_id
+    now, state = f.nows[i], f.states[i]
+    if f.driven(layer):
+        history = torch.cat([state[0].unsqueeze(1), now.noise("s", f.x)], 1)
+        outcome.histories[i], outcome.states[i] = history, (history[:, -1], *state[1:])
+        return
+    phi = _flux(f, layer, outcome)
+    loop = f.loop(i)
+    key = loop.key if loop else ""
+    observed = f.simulation.tracks
+    rolled = roll(layer, phi, state, f.edges.get(key), f.circuits.get(key, ()), now, observed=observed)
+    outcome.histories[i], outcome.states[i] = rolled.history, rolled.state
+    if loop is not None:
+        outcome.circuits[key] = rolled.loop
+    if rolled.phi is not None:
+        outcome.phi[i] = rolled.phi
+    if rolled.g is not None:
+        outcome.g[i] = rolled.g
+
+
+def _flux(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
+    """The flux that reaches a layer from those before it, with its noise, (batch, time, nodes)."""
+    noise = f.nows[layer.layer_id].noise
+    phi = noise("phi", _upstream(f, layer, outcome))
+    return noise("phi", phi) if "double_phi_noise" in f.compat else phi
+
+
 def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
-    """The flux that reaches a layer from those before it, (batch, time, nodes)."""
     if layer is f.layers[0]:
         return f.x
     phi, late = None, f.simulation.network_evaluation_method == "stepwise_jacobi"

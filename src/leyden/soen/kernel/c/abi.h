@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Changes whenever a structure or a function does, so that an old binary is never called with new arguments. */
-#define LEYDEN_SOEN_ABI 2
+#define LEYDEN_SOEN_ABI 3
 
 enum source { TANH, TELU, SIMPLE_GELU, RELU, TANH_GAUSS, HEAVISIDE, RATES, RATES_EDGE };
 
@@ -16,35 +16,49 @@ typedef struct {
     double low, high;      /* currents of the first and the last row */
 } table;
 
-/* Nodes start..stop-1 that are advanced together; `arms` is 1 for dendrites, 2 for multipliers. */
+/* Nodes with one state each: s' = plus g(flux + offset, bias - s) - minus s; `arms` is 1 for dendrites, 2 for
+   multipliers. The flux is the external one and what wires bring. What begins with `by` is a gradient, which the
+   adjoint fills; of these and of what has an "or 0", any may be absent. */
 typedef struct {
-    int64_t start, stop;
+    int64_t nodes;
     int32_t source, arms;
-} segment;
-
-/* Nodes with one state each: s' = plus g(phi, bias - s) - minus s, phi = external + weight s + offset. */
-typedef struct {
-    int64_t batch, steps, nodes, segments, threads;
-    int64_t phi_stride;     /* elements from one sample to the next */
-    const void *phi;        /* (batch, steps, nodes), external flux */
-    void *flux;             /* (batch, steps, nodes), external and recurrent flux, kept for the adjoint; or 0 */
-    void *history;          /* (batch, steps + 1, nodes); step 0 is given */
-    const void *weight;     /* (nodes, nodes), to by from; or 0 */
+    int64_t phi_stride, start_stride, given_stride; /* elements from one sample to the next */
+    const void *phi;        /* (batch, steps, nodes), external flux; or 0 */
+    const void *start;      /* (batch, nodes), states before the first step; or 0 for zeros */
     const void *offset, *bias, *plus, *minus; /* (nodes) each */
     const void *g_noise, *s_noise;            /* (batch, steps, nodes), added to g and to the new state; or 0 */
-    const segment *segment;
-    table table;
-    double dt;
-} cells;
+    void *flux;             /* (batch, steps, nodes), the whole flux, kept for the adjoint; or 0 */
+    void *history;          /* (batch, steps + 1, nodes) */
+    const void *given;      /* gradient of the history; or 0 */
+    void *by_phi;           /* (batch, steps, nodes) */
+    void *by_start;         /* (batch, nodes) */
+    void *by_offset, *by_bias, *by_plus, *by_minus; /* (nodes) each */
+} segment;
 
-/* Adjoint of `cells`: from the gradient of the history to those of everything else. */
+/* A signal from outside, known for all steps. */
 typedef struct {
-    int64_t given_stride;   /* elements from one sample to the next */
-    const void *given;      /* gradient of the history, (batch, steps + 1, nodes) */
-    void *phi;              /* (batch, steps + 1, nodes), gradient of the flux; the last row is zero */
-    void *start;            /* (batch, nodes), gradient of the first state */
-    double *parameters;     /* (4, nodes), gradients of offset, bias, plus, minus; zero before the call */
-} cells_adjoint;
+    int64_t nodes, stride;  /* elements from one sample to the next */
+    const void *at;         /* (batch, steps, nodes) */
+    void *by;               /* (batch, steps, nodes), zero before the adjoint */
+} outer;
+
+/* A matrix product: flux of segment `to` += weight state of segment `from`, or weight signal for outer -1 - `from`. */
+typedef struct {
+    int64_t from, to;
+    int64_t late;           /* whether the state is that before the step; else `from` comes before `to` */
+    const void *weight;     /* (to, from) */
+    void *by;
+} wire;
+
+/* Segments that step together, in order. */
+typedef struct {
+    int64_t batch, steps, threads, segments, outers, wires;
+    const segment *segment;
+    const outer *outer;
+    const wire *wire;
+    table table;
+    double dt, by_dt;
+} cells;
 
 /* A connection with a multiplier for each of its edges, which are sorted by target. With collection coils an edge has
    one state and flux = out * sum of a target's states; without, it has two arms, and each target one output m. */

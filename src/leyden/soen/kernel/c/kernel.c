@@ -29,6 +29,12 @@
 #endif
 #endif
 
+/* In a loop: keeps compilers from making it what it stands for but is slower, such as a gather or a call of memcpy. */
+#define AS_WRITTEN __asm__ volatile("")
+
+/* Sums over samples and steps go from single to double precision after so many steps. */
+#define FLUSH 32
+
 EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 
 #define REAL float
@@ -38,6 +44,8 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "sources.inc"
 #include "product.inc"
 #include "cells.inc"
+#include "loop.inc"
+#include "call.inc"
 #include "edges.inc"
 #undef REAL
 #undef SINGLE
@@ -50,9 +58,15 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #undef LANES
 #undef FUSED
 #undef MULTIPLY_ADD
-#undef BLOCK_ROWS
-#undef FLUSH
+#undef BLOCK
+#undef BLOCKS
+#undef PIECE
+#undef LOOK
+#undef DRIVEN
 #undef INSTANCES
+#undef BLOCK_ROWS
+#undef AT_ONCE
+#undef LONGEST
 #undef EDGE_INSTANCES
 
 #define REAL double
@@ -62,4 +76,6 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "sources.inc"
 #include "product.inc"
 #include "cells.inc"
+#include "loop.inc"
+#include "call.inc"
 #include "edges.inc"

@@ -6,8 +6,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #define MOST_THREADS 256
+/* bytes of an array from which on large pages are asked for */
+#define LARGE ((size_t)4 << 20)
 
 /* Zeroed memory at the start of a cache line, 0 where there is none. */
 static void *allocate(size_t bytes) {
@@ -15,6 +20,16 @@ static void *allocate(size_t bytes) {
     if (posix_memalign(&memory, 64, bytes ? bytes : 64)) return 0;
     memset(memory, 0, bytes);
     return memory;
+}
+
+/* Says that an array will be filled: in pages of 2 MB, where the system has them, that takes far fewer faults. */
+static void large_pages(void *array, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = 4096, begin = ((uintptr_t)array + page - 1) / page * page, end = (uintptr_t)array + bytes;
+    if (bytes >= LARGE) madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)array, (void)bytes;
+#endif
 }
 
 typedef int (*work)(void *context, int64_t first, int64_t last, int thread);
