@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,26 @@ def test_a_table_of_another_circuit_is_written_and_read(tmp_path: Path) -> None:
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
-    with pytest.raises(CircuitError, match="beta_c must be above 0, but got 0"):
+    with pytest.raises(CircuitError, match="beta_c must be finite and above 0, but got 0"):
         Interferometer(beta_c=0.0)
     with pytest.raises(CircuitError, match="step must be at most"):
         Interferometer(step=0.5)
+
+
+@pytest.mark.parametrize(("beta_c", "beta"), [(0.05, np.pi / 2), (0.3, 0.02), (30.0, np.pi / 2)])
+def test_step_and_times_suit_other_circuits(beta_c: float, beta: float) -> None:
+    circuit = Interferometer.suited(beta_c, beta)
+    finer = replace(circuit, step=circuit.step / 2)
+    currents, fluxes = np.array([2.2, 2.4]), np.array([0.0, 0.3])
+    rough = replace(circuit, measure=100.0).rates(currents, fluxes)
+    np.testing.assert_allclose(rough, replace(finer, measure=100.0).rates(currents, fluxes), rtol=1e-3)
+    assert (rough > 0.3).all()
+
+
+def test_the_shipped_table_s_circuit_is_the_one_without_settings() -> None:
+    assert asdict(Interferometer.suited()) == shipped().parameters
+
+
+def test_currents_that_turn_faster_than_the_step_are_refused() -> None:
+    with pytest.raises(CircuitError, match="between 0 and 2 / step = 20"):
+        Interferometer().rates(np.array([30.0]), 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .archive import present
 from .circuit import Circuit
 from .json_file import is_exported, read_exported
 from .problems import CircuitError
@@ -30,8 +31,7 @@ def load(path: str | Path, *, compat: Any = None) -> Saved:
         CircuitError: The file cannot be read, or with every problem of its circuit.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CircuitError([f"{path} does not exist"], "the file")
+    present(path)
     match path.suffix.lower():
         case ".soen" | ".pth":
             return read_soen(path, compat)
@@ -81,9 +81,13 @@ def _json(path: Path) -> Any:
 
 def _yaml(path: Path) -> Any:
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
         return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise CircuitError([f"{path}{place} is no YAML: {error.problem}"], "the file") from None
+    except (YAMLError, UnicodeDecodeError) as error:
         raise CircuitError([f"{path} is no YAML: {error}"], "the file") from None

@@ -49,17 +49,31 @@ class Interferometer:
 
     def __post_init__(self) -> None:
         wrong = [
-            f"{name} must be above 0, but got {value}"
+            f"{name} must be finite and above 0, but got {value}"
             for name, value in asdict(self).items()
-            if not value > 0
+            if not 0 < value < np.inf
         ]
-        # the fastest decay is 1 / beta_c; beyond this the scheme is unstable, or too rough to be of use
-        if not wrong and self.step > min(0.6 * self.beta_c, 0.2):
-            wrong.append(
-                f"step must be at most 0.2 and 0.6 beta_c = {0.6 * self.beta_c:g}, but got {self.step:g}"
-            )
+        if not wrong:
+            # beyond this the scheme is unstable, or too rough to be of use
+            longest = min(0.2, 0.6 / _fastest(self.beta_c, self.beta))
+            if self.step > longest:
+                wrong.append(f"step must be at most {longest:.3g} for these, but got {self.step:g}")
+            if self.settle < 20 * self.beta_c:
+                wrong.append(
+                    f"settle must be at least 20 beta_c = {20 * self.beta_c:g}, in which the start decays, "
+                    f"but got {self.settle:g}"
+                )
         if wrong:
             raise CircuitError(wrong, "the interferometer")
+
+    @classmethod
+    def suited(cls, beta_c: float = 0.3, beta: float = float(np.pi / 2)) -> Interferometer:
+        """A circuit with a step short enough and times long enough for it; by default those of the class."""
+        known = cls()
+        if not (0 < beta_c < np.inf and 0 < beta < np.inf):
+            return cls(beta_c=beta_c, beta=beta)  # says what is wrong
+        step = min(known.step, 0.4 / _fastest(beta_c, beta))
+        return cls(beta_c=beta_c, beta=beta, step=step, settle=max(known.settle, 20 * beta_c))
 
     def rates(
         self, currents: Array, fluxes: Array, told: Callable[[float], None] = lambda share: None
@@ -70,10 +84,20 @@ class Interferometer:
             currents: I.
             fluxes: phi.
             told: Is called with the share of the work that is done, now and then.
+
+        Raises:
+            CircuitError: A current is negative, or so large that a step would not follow a turn.
         """
         currents, fluxes = np.broadcast_arrays(
             np.asarray(currents, dtype=np.float64), np.asarray(fluxes, dtype=np.float64)
         )
+        most = 2.0 / self.step  # a phase that carries half of it moves 1 rad in a step
+        if not ((currents >= 0) & (currents <= most)).all() or not np.isfinite(fluxes).all():
+            ends = f"{currents.min():g} to {currents.max():g}"
+            raise CircuitError(
+                [f"currents must lie between 0 and 2 / step = {most:g} and fluxes be finite, but got {ends}"],
+                "the interferometer",
+            )
         flat = currents.ravel(), fluxes.ravel()
         found, slow = np.empty(currents.size), np.zeros(currents.size, dtype=bool)
         for start in range(0, currents.size, BLOCK):
@@ -119,6 +143,11 @@ class Interferometer:
             counter.look(n, before, state[0])
         slow = (counter.turns < FEW) & (np.abs(state[0] - start) > STILL)
         return counter.rates(), slow
+
+
+def _fastest(beta_c: float, beta: float) -> float:
+    """The fastest rate of a small motion: the decay, or the oscillation against the inductance."""
+    return float(max(1 / beta_c, np.sqrt((1 + 1 / beta) / beta_c)))
 
 
 class _Turns:

@@ -9,11 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from .archive import Arrays
 from .circuit import Circuit
 from .connections import Connection
 from .layers import Layer
 from .problems import CircuitError
-from .saved import OURS, Arrays, Saved
+from .saved import OURS, Saved
 
 FORMAT = "soen-json"
 

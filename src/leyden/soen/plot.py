@@ -7,17 +7,46 @@ from typing import Any
 
 import numpy as np
 
+from .archive import Array, Arrays
 from .problems import CircuitError
-from .saved import Arrays
 from .units import convert
 
-#: lines a panel has at most; more cannot be told apart
-LINES = 12
+#: lines a panel has at most, a colour each; more nodes become rows of a map
+LINES = 10
 PANELS = (("", "state s"), ("phi/", "flux phi"), ("g/", "g(phi, I)"))
+
+
+def ready(path: str | Path, batch: int, sample: int) -> None:
+    """Tell before a simulation what a picture of it would fail of.
+
+    Args:
+        path: The picture.
+        batch: Samples there are.
+        sample: Which one is to be shown.
+
+    Raises:
+        CircuitError: matplotlib is not installed or writes no such files, or there is no such sample.
+    """
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ImportError:
+        raise CircuitError(
+            ['it needs matplotlib; install it: pip install "leyden[plots]"'], "the plot"
+        ) from None
+    ending, known = Path(path).suffix[1:].lower(), sorted(FigureCanvasBase.get_supported_filetypes())
+    problems: list[str] = []
+    if ending not in known:
+        problems.append(f"{path} must end in one of {', '.join(known)}, but got {ending!r}")
+    if not 0 <= sample < batch:
+        problems.append(f"sample must lie between 0 and {batch - 1}, but got {sample}")
+    if problems:
+        raise CircuitError(problems, "the plot")
 
 
 def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title: str = "") -> None:
     """Write a picture: a row for each layer, one panel each for states, flux and g where they were recorded.
+
+    Up to ten nodes are lines; more are the rows of a map.
 
     Args:
         arrays: What ``simulate`` returned.
@@ -27,48 +56,43 @@ def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title:
         title: Headline.
 
     Raises:
-        CircuitError: matplotlib is not installed, or there is no such sample.
+        CircuitError: As ``ready`` does.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise CircuitError(
-            ['it needs matplotlib; install it: pip install "leyden[plots]"'], "the plot"
-        ) from None
     layers = [name for name in arrays if name.startswith("layer_")]
-    batch = arrays[layers[0]].shape[0]
-    if not 0 <= sample < batch:
-        raise CircuitError([f"sample must lie between 0 and {batch - 1}, but got {sample}"], "the plot")
+    ready(path, len(arrays[layers[0]]), sample)
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11, 2.2 * len(layers) + 0.6), layout="constrained")
-    panels: Any = figure.subplots(len(layers), len(PANELS), squeeze=False, sharex=True)
-    for row, layer in zip(panels, layers, strict=True):
-        for panel, (prefix, label) in zip(row, PANELS, strict=True):
-            series = arrays.get(prefix + layer)
-            _panel(panel, series, sample, dt)
-            nothing = "" if series is not None else " (none)"
-            panel.set_title(f"{layer.replace('_', ' ')}: {label}{nothing}", fontsize=9)
-    for panel in panels[-1]:
-        panel.set_xlabel("time (ns)")
+    step = convert(dt, "t_prime", "t") * 1e9
+    rows = figure.subfigures(len(layers), 1, squeeze=False)[:, 0]
+    for row, layer in zip(rows, layers, strict=True):
+        shown = [(label, arrays[prefix + layer]) for prefix, label in PANELS if prefix + layer in arrays]
+        panels: Any = row.subplots(1, len(shown), squeeze=False)[0]
+        for panel, (label, series) in zip(panels, shown, strict=True):
+            _panel(panel, series[sample], step)
+            panel.set_title(f"{layer.replace('_', ' ')}: {label}", fontsize=9)
+            if layer == layers[-1]:
+                panel.set_xlabel("time (ns)", fontsize=9)
+        nodes = arrays[layer].shape[-1]
+        if 1 < nodes <= LINES:
+            panels[-1].legend(
+                range(nodes), title="node", loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=6,
+                title_fontsize=7, frameon=False,
+            )  # fmt: skip
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 
 
-def _panel(panel: Any, series: np.ndarray[Any, Any] | None, sample: int, dt: float) -> None:
-    if series is None:
-        panel.set_axis_off()
-        return
+def _panel(panel: Any, values: Array, step: float) -> None:
+    """Draw (time, nodes) values."""
     panel.tick_params(labelsize=8)
-    panel.grid(alpha=0.25)
-    values = series[sample]
-    time = np.arange(len(values)) * convert(dt, "t_prime", "t") * 1e9
-    panel.plot(time, values[:, :LINES], linewidth=1.0)
-    if values.shape[1] > LINES:
-        panel.text(
-            0.99,
-            0.97,
-            f"{LINES} of {values.shape[1]}",
-            transform=panel.transAxes,
-            ha="right",
-            va="top",
-            fontsize=7,
-        )
+    steps, nodes = values.shape
+    if nodes <= LINES:
+        panel.grid(alpha=0.25)
+        panel.plot(np.arange(steps) * step, values, linewidth=1.0)
+        panel.margins(x=0.01)
+        return
+    edges = (0.0, steps * step, -0.5, nodes - 0.5)
+    drawn = panel.imshow(values.T, aspect="auto", origin="lower", extent=edges, interpolation="nearest")
+    panel.set_ylabel("node", fontsize=8)
+    panel.figure.colorbar(drawn, ax=panel, pad=0.01).ax.tick_params(labelsize=7)

@@ -12,10 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from .archive import arrays_of, present, unusable
 from .problems import CircuitError
 
 #: the file that ships with the package
 SHIPPED = "rate_table.npz"
+#: what the original calls currents, fluxes and rates
+GRID = ("ib_list", "phi_array", "g_array")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,35 +68,40 @@ class RateTable:
             CircuitError: The file is no rate table.
         """
         path = Path(path)
+        present(path)
+        npz = path.suffix == ".npz" or zipfile.is_zipfile(path)
+        held = arrays_of(path) if npz else _pickled(path)
+        problems = [f"there must be an array `{name}`" for name in GRID if name not in held]
+        grid = {name: np.asarray(held[name]) for name in GRID if name in held}
+        problems += unusable(grid)
+        if problems:
+            raise CircuitError(problems, f"the rate table {path}")
+        currents, fluxes, rates = (grid[name].astype(np.float64) for name in GRID)
         try:
-            held = _npz(path) if zipfile.is_zipfile(path) else _pickled(path)
-            flux = np.asarray(held["phi_array"], dtype=np.float64)
             table = cls(
-                currents=np.asarray(held["ib_list"], dtype=np.float64),
-                rates=np.asarray(held["g_array"], dtype=np.float64),
+                currents=currents,
+                rates=rates,
                 origin=str(held.get("origin", path.name)),
-                parameters=json.loads(str(held["params"]))
-                if isinstance(held.get("params"), (str, np.ndarray))
-                else {},
+                parameters=_parameters(held.get("params")),
             )
-        except (OSError, KeyError, ValueError) as error:
-            if isinstance(error, CircuitError):
-                raise
-            raise CircuitError([f"{path} cannot be read as one: {error!r}"], "the rate table") from None
-        if not np.allclose(flux, table.fluxes, atol=1e-6):
-            raise CircuitError([f"{path}: fluxes must go from 0 to 0.5 in equal steps"], "the rate table")
+        except CircuitError as error:
+            raise CircuitError(error.problems, f"the rate table {path}") from None
+        if fluxes.shape != table.fluxes.shape or not np.allclose(fluxes, table.fluxes, atol=1e-6):
+            problem = f"phi_array must be {rates.shape[1]} fluxes in equal steps from 0 to 0.5, a column each"
+            raise CircuitError([problem], f"the rate table {path}")
         return table
 
     def write(self, path: str | Path) -> None:
         """Write a `.npz` file that ``read`` takes and that needs no pickle."""
-        np.savez_compressed(
-            path,
-            ib_list=self.currents,
-            phi_array=self.fluxes,
-            g_array=self.rates,
-            origin=np.array(self.origin),
-            params=np.array(json.dumps(self.parameters)),
-        )
+        with Path(path).open("wb") as stream:  # numpy would change the name of a file without its ending
+            np.savez_compressed(
+                stream,
+                ib_list=self.currents,
+                phi_array=self.fluxes,
+                g_array=self.rates,
+                origin=np.array(self.origin),
+                params=np.array(json.dumps(self.parameters)),
+            )
 
 
 @cache
@@ -118,9 +126,14 @@ def shipped() -> RateTable:
         )
 
 
-def _npz(path: Path) -> dict[str, Any]:
-    with np.load(path, allow_pickle=False) as held:
-        return dict(held)
+def _parameters(told: Any) -> dict[str, Any]:
+    """What a file of ours says about its circuit; files of the original say it otherwise, or not at all."""
+    if not isinstance(told, np.ndarray):
+        return {}
+    try:
+        return json.loads(str(told))
+    except ValueError as error:
+        raise CircuitError([f"params must be JSON: {error}"], "the rate table") from None
 
 
 def _pickled(path: Path) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .archive import Arrays
 from .circuit import Circuit
 from .rate_table import RateTable
 
 #: key under which model files have what the original does not know; in files of the original it is missing
 OURS = "leyden"
-
-Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

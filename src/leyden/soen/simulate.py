@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .archive import Arrays, unusable
 from .build import build
 from .connections import Wicc
 from .problems import CircuitError
 from .rate_table import RateTable
-from .saved import Arrays, Saved
+from .saved import Saved
 
 if TYPE_CHECKING:
     from .torch.network import Network
     from .torch.simulated import Simulated
 
 DType = Literal["float32", "float64"]
+
+#: what begins the name of an array that is put into a circuit
+PREFIXES = ("param/", "mask/", "init/", "wicc_j_out/")
 
 
 def simulate(
@@ -46,12 +50,15 @@ def simulate(
     """
     import torch
 
-    given = dict(parameters or {})
+    given = {name: np.asarray(a) for name, a in (parameters or {}).items() if name.startswith(PREFIXES)}
+    x = np.asarray(x)
+    if problems := unusable({"input": x, **given}):
+        raise CircuitError(problems, "the arrays")
     network = prepared(saved, given, seed=seed, table=table).to(getattr(torch, dtype)).eval()
     initial = {name: torch.from_numpy(array) for name, array in _under(given, "init/").items()}
     generator = torch.Generator().manual_seed(0 if seed is None else seed)
     with torch.no_grad():
-        simulated = network.simulate(torch.from_numpy(np.asarray(x)), initial, generator)
+        simulated = network.simulate(torch.from_numpy(x), initial, generator)
     return arrays(simulated)
 
 
@@ -61,18 +68,22 @@ def prepared(
     """The network of a file, with the parameters and masks of ``given`` in place of its own."""
     import torch
 
+    from .torch.restore import take
+
     network = build(_with_couplings(saved, _under(given, "wicc_j_out/")), seed=seed, table=table)
     masks = _under(given, "mask/")
     _refuse_unknown(masks, network.masks, "mask/")
     state = {name: torch.from_numpy(array) for name, array in _under(given, "param/").items()}
     state |= {f"masks.{key}": torch.from_numpy(np.asarray(mask) > 0) for key, mask in masks.items()}
     if state:
-        try:
-            network.load_state_dict(network.state_dict() | state if not _under(given, "param/") else state)
-        except RuntimeError as error:
-            raise CircuitError([f"they do not fit the circuit: {error}"], "the parameters") from None
-        network.project()
+        whole = state if _under(given, "param/") else network.state_dict() | state
+        take(network, whole, "the parameters", _called)
     return network
+
+
+def _called(name: str) -> str:
+    """The array that a name of the state dictionary is given as."""
+    return f"mask/{name.removeprefix('masks.')}" if name.startswith("masks.") else f"param/{name}"
 
 
 def arrays(simulated: Simulated) -> Arrays:
@@ -99,9 +110,11 @@ def _with_couplings(saved: Saved, given: Arrays) -> Saved:
     for place, connection in enumerate(connections):
         settings = connection.params.connection_params
         if connection.key in given and isinstance(settings, Wicc):
-            coupled = settings.model_copy(
-                update={"j_out": [float(v) for v in np.ravel(given[connection.key])]}
-            )
+            j_out, nodes = given[connection.key], saved.circuit.layer(connection.to_layer).params.dim
+            if j_out.shape not in ((), (nodes,)):
+                problem = f"wicc_j_out/{connection.key} must have shape ({nodes},), but got {j_out.shape}"
+                raise CircuitError([problem], "the parameters")
+            coupled = settings.model_copy(update={"j_out": [float(v) for v in np.broadcast_to(j_out, nodes)]})
             params = connection.params.model_copy(update={"connection_params": coupled})
             connections[place] = connection.model_copy(update={"params": params})
     return replace(saved, circuit=saved.circuit.model_copy(update={"connections": tuple(connections)}))

@@ -19,4 +19,4 @@ def arguments(parser: ArgumentParser) -> None:
 
 def compat(args: Namespace) -> object:
     """What `leyden.soen.load` takes as ``compat``."""
-    return "soen" if args.compat == ["soen"] else args.compat
+    return "soen" if "soen" in (args.compat or ()) else args.compat

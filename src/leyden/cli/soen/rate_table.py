@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from math import isfinite, pi
 from pathlib import Path
+
+from leyden.cli.soen import output
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -22,7 +25,7 @@ def arguments(parser: ArgumentParser) -> None:
     option = parser.add_argument
     option("--output", type=Path, required=True, metavar="OUT.npz", help="where the table goes")
     option("--beta-c", type=float, default=0.3, metavar="X", help="Stewart-McCumber parameter (0.3)")
-    option("--beta", type=float, metavar="X", help="inductance parameter (pi/2)")
+    option("--beta", type=float, default=pi / 2, metavar="X", help="inductance parameter (pi/2)")
     option(
         "--currents",
         nargs=3,
@@ -47,13 +50,13 @@ def run(args: Namespace) -> int:
         raise UserError(
             f"--currents takes two numbers and a count, such as 0.95 2.5 201, but got {given}"
         ) from None
-    if not first < last or rows < 2 or args.fluxes < 2:
+    if not 0 <= first < last or not isfinite(last) or rows < 2 or args.fluxes < 2:
         raise UserError(
-            "a table needs at least 2 currents in ascending order and 2 fluxes, but got "
+            "a table needs at least 2 currents from 0 on in ascending order and 2 fluxes, but got "
             f"--currents {first:g} {last:g} {rows} --fluxes {args.fluxes}"
         )
-    beta = {} if args.beta is None else {"beta": args.beta}
-    circuit = Interferometer(beta_c=args.beta_c, **beta)
+    circuit = Interferometer.suited(args.beta_c, args.beta)
+    output.ready(args.output, "--output")
     table = circuit.table(np.linspace(first, last, rows), args.fluxes, _progress)
     table.write(args.output)
     lowest, highest = table.rates.min(), table.rates.max()

@@ -13,13 +13,18 @@ Examples:
 
 from __future__ import annotations
 
+import sys
+import warnings
 from argparse import ArgumentParser, Namespace
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from leyden.cli.soen import circuit_file
+from leyden.cli.soen import circuit_file, output
 
 if TYPE_CHECKING:
+    from leyden.soen.archive import Arrays
     from leyden.soen.saved import Saved
 
 
@@ -34,42 +39,83 @@ def arguments(parser: ArgumentParser) -> None:
     option("--seed", type=int, metavar="N", help="first values and noise; otherwise the circuit's own seed")
     option("--rate-table", type=Path, metavar="FILE", help="table of the RateArray source")
     option("--plot", type=Path, metavar="OUT.png", help="a picture of states, flux and g")
-    option("--sample", type=int, default=0, metavar="N", help="which sample the picture shows (0)")
+    option("--sample", type=int, metavar="N", help="which sample the picture shows (0)")
 
 
 def run(args: Namespace) -> int:
     """Simulate, and say what was written."""
     import numpy as np
 
+    from leyden.soen import plot
     from leyden.soen.archive import arrays_of, input_of
     from leyden.soen.files import load
     from leyden.soen.rate_table import RateTable
     from leyden.soen.simulate import simulate
 
+    _refuse(args)
     saved = load(args.circuit, compat=circuit_file.compat(args))
-    given = arrays_of(args.parameters) if args.parameters else {}
     held = arrays_of(args.input)
-    prefixes = ("param/", "mask/", "wicc_j_out/")
-    if unused := [name for name in held if name.startswith(prefixes) and name not in given]:
-        note = f"{len(unused)} parameters, which are not used; give --parameters {args.input}"
-        print(f"{args.input} also has {note}")
-    initial = {name: array for name, array in held.items() if name.startswith("init/")}
+    x, given = input_of(held, args.input), _given(args, held)
     table = RateTable.read(args.rate_table) if args.rate_table else None
     if args.plot:
         saved = _recording(saved)
-    found = simulate(
-        saved, input_of(held, args.input), initial | given, dtype=args.dtype, seed=args.seed, table=table
-    )
+        plot.ready(args.plot, len(x), args.sample or 0)
+    with _warnings_told():
+        found = simulate(saved, x, given, dtype=args.dtype, seed=args.seed, table=table)
+        for name, array in found.items():
+            if not np.isfinite(array).all():
+                warnings.warn(f"{name} holds numbers that are not finite", stacklevel=1)
     with args.output.open("wb") as stream:  # numpy would change the name of a file without its ending
         np.savez_compressed(stream, **cast("dict[str, Any]", found))
     shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items() if name.startswith("layer_"))
     print(f"{args.output}: {shapes}")
     if args.plot:
-        from leyden.soen.plot import plot
-
-        plot(found, args.plot, dt=saved.circuit.simulation.dt, sample=args.sample, title=args.circuit.name)
+        dt, sample = saved.circuit.simulation.dt, args.sample or 0
+        plot.plot(found, args.plot, dt=dt, sample=sample, title=args.circuit.name)
         print(args.plot)
     return 0
+
+
+def _refuse(args: Namespace) -> None:
+    """What options cannot mean together, and files that cannot be written."""
+    from leyden.spec.errors import UserError
+
+    if args.seed is not None and not 0 <= args.seed < 2**32:
+        raise UserError(f"--seed must lie between 0 and 2^32 - 1, but got {args.seed}")
+    if args.sample is not None and not args.plot:
+        raise UserError("--sample says which sample a picture shows; give --plot too")
+    read = (args.circuit, args.input, args.parameters, args.rate_table)
+    output.ready(args.output, "--output", read)
+    if args.plot:
+        output.ready(args.plot, "--plot", (*read, args.output))
+
+
+def _given(args: Namespace, held: Arrays) -> Arrays:
+    """Parameters, masks and states: those of their own file, and the states beside the input."""
+    from leyden.soen.archive import arrays_of
+    from leyden.soen.simulate import PREFIXES
+    from leyden.spec.errors import UserError
+
+    given = arrays_of(args.parameters) if args.parameters else {}
+    if args.parameters and not any(name.startswith(PREFIXES) for name in given):
+        names = ", ".join(sorted(given)) or "nothing"
+        raise UserError(f"{args.parameters} must have arrays {', '.join(PREFIXES)}..., but has {names}")
+    initial = {name: array for name, array in held.items() if name.startswith("init/")}
+    unused = [name for name in held if name.startswith(PREFIXES) and name not in initial | given]
+    if unused:
+        note = f"{len(unused)} parameters, which are not used; give --parameters {args.input}"
+        print(f"{args.input} also has {note}")
+    return initial | given
+
+
+@contextmanager
+def _warnings_told() -> Generator[None]:
+    """A line on stderr for each warning, without Python's place and source."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in seen:
+        print(f"warning: {warning.message}", file=sys.stderr)
 
 
 def _recording(saved: Saved) -> Saved:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import torch
+from torch import Tensor
+
+from leyden.spec.nearest import nearest
 
 from ..problems import CircuitError
 from ..rate_table import RateTable
@@ -32,12 +37,44 @@ def restored(saved: Saved, *, seed: int | None, table: RateTable | None, exact: 
     state |= {f"masks.{key}": torch.from_numpy(np.array(mask) > 0) for key, mask in saved.masks.items()}
     if any(a.dtype == torch.float64 for a in state.values()):
         network.double()
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise CircuitError([f"the numbers do not fit the circuit: {error}"], "the model file") from None
-    network.project()
+    take(network, state, "the model file")
     return network
+
+
+def take(
+    network: Network, state: Mapping[str, Tensor], where: str, called: Callable[[str], str] = str
+) -> None:
+    """Give a network its numbers.
+
+    Args:
+        network: Has all these numbers afterwards, or none that can be used.
+        state: Tensors under the names of its state dictionary.
+        where: Where they are from, in words.
+        called: What a name is called there.
+
+    Raises:
+        CircuitError: Some are missing, some belong to nothing, or a shape differs.
+    """
+    own = network.state_dict()
+    problems = [
+        f"{called(name)} must have shape {tuple(own[name].shape)}, but got {tuple(tensor.shape)}"
+        for name, tensor in state.items()
+        if name in own and name != "rate_table" and tensor.shape != own[name].shape
+    ]
+    if not problems:
+        try:
+            missing, unknown = network.load_state_dict(state, strict=False)
+        except RuntimeError as error:  # an older name with another shape
+            raise CircuitError([f"the numbers do not fit the circuit: {error}"], where) from None
+        for name in unknown:
+            near = nearest(name, missing or own)
+            hint = f"; did you mean `{called(near)}`?" if near else ""
+            problems.append(f"the circuit has no {called(name)}{hint}")
+        if missing:
+            problems.append(f"the circuit also needs {', '.join(map(called, missing))}")
+    if problems:
+        raise CircuitError(problems, where)
+    network.project()
 
 
 def _held(saved: Saved) -> dict[str, Drawn]:
