@@ -42,7 +42,7 @@ def decide_edge(edge: Edge, source: Tensor) -> Decision:
     if isinstance(edge, Fixed):
         return Decision("steps", "noise changes its weights at every step")
     assert isinstance(edge, Circuits)
-    if allowed() != "compiled":
+    if allowed() != "compiled" or torch.compiler.is_compiling():
         return Decision("steps", "asked for")
     if edge.disturbed is not None:
         return Decision("steps", "noise changes its weights at every step")

@@ -18,6 +18,7 @@ from ..torch.kinds.multiplier import MultiplierWICC
 from ..torch.layer import Layer, Now
 from ..torch.rates import Rates
 from ..torch.sources import CLOSED, Source
+from ..torch.tracing import exporting
 from . import abi
 
 #: compiled: the C time loop; fused: one operation on torch; steps: one by one, with gradients of any order
@@ -25,9 +26,6 @@ Way = Literal["compiled", "fused", "steps"]
 
 #: environment variable with the fastest way that may be taken
 VARIABLE = "LEYDEN_SOEN_WAY"
-
-#: whether this torch says that it exports
-TELLS_EXPORT = "is_exporting" in torch.compiler.__all__
 
 #: the blocks of `at_most` that are open, the last one counts; a plain list, so that compiled code looks at it
 _chosen: list[Way] = []
@@ -60,14 +58,6 @@ def allowed() -> Way:
     if exporting():
         return "steps"
     return _chosen[-1] if _chosen else _known(os.environ.get(VARIABLE, "compiled"), VARIABLE)
-
-
-def exporting() -> bool:
-    """Whether the circuit is being exported, to where there is no kernel.
-
-    torch 2.6 cannot tell that from compilation, so that there a compiled circuit takes steps as well.
-    """
-    return torch.compiler.is_exporting() if TELLS_EXPORT else torch.compiler.is_compiling()
 
 
 def _known(way: str, place: str) -> Way:
@@ -106,7 +96,9 @@ def decide(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> Decision:
 
 def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
     """Why every step has to be taken on its own; empty where it has not."""
-    if type(layer) not in ARMS or layer.params.solver != "FE":
+    # a compiled program has no loop of Newton rounds, so it takes the steps that they solve
+    solved = layer.params.solver != "FE" and not torch.compiler.is_compiling()
+    if type(layer) not in ARMS or solved:
         return f"a {type(layer).__name__} layer is not in the kernel"
     if loop is not None and (type(loop) is not Fixed or loop.disturbed is not None):
         return "its self connection is more than a fixed matrix product"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..connections import Nocc, Wicc
+from .ends import Ends
 from .sources import Source
 
 #: states of a connection's circuits, (batch, edges) or (batch, to)
@@ -86,13 +87,13 @@ class Circuits(Edge):
     def __init__(
         self,
         weight: Tensor,
-        mask: Tensor,
+        ends: Ends,
         dt: Tensor,
         source: Source,
         disturbed: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         super().__init__(weight, disturbed)
-        self.to, self.start = mask.nonzero(as_tuple=True)
+        self.to, self.start = ends.stop, ends.start
         self.dt = dt
         self.source = source
 
@@ -120,17 +121,18 @@ class WiccEdge(Circuits):
         settings: Wicc,
         weight: Tensor,
         mask: Tensor,
+        ends: Ends,
         dt: Tensor,
         source: Source,
         disturbed: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        super().__init__(weight, mask, dt, source, disturbed)
+        super().__init__(weight, ends, dt, source, disturbed)
         self.settings = settings
         self.j_out = collection(settings, mask).to(weight)
         # these constants are single precision in every circuit of the original, double precision circuits
         # included
         self.gamma_plus, self.gamma_minus, self.bias = (
-            torch.tensor(float(np.float32(value)), dtype=weight.dtype, device=weight.device)
+            float(np.float32(value))
             for value in (settings.gamma_plus, settings.gamma_minus, settings.bias_current)
         )
 
@@ -156,11 +158,12 @@ class NoccEdge(Circuits):
         settings: Nocc,
         weight: Tensor,
         mask: Tensor,
+        ends: Ends,
         dt: Tensor,
         source: Source,
         disturbed: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        super().__init__(weight, mask, dt, source, disturbed)
+        super().__init__(weight, ends, dt, source, disturbed)
         self.settings = settings
         self.inductance = settings.beta + 2.0 * mask.sum(1).to(weight) * settings.beta_out
 

@@ -16,6 +16,7 @@ from .edges import Edge
 from .noise import Disturbance, Levels
 from .parameters import stored, stored_box, values
 from .sources import Source
+from .tracing import exporting
 
 #: tensors of shape (batch, nodes); the first is what other layers see
 State = tuple[Tensor, ...]
@@ -144,6 +145,9 @@ class Layer(nn.Module):
         found: dict[str, Tensor] = {}
         for name, rule in self._rules.items():
             parameter = self.held(name)
+            low, high = self._bounds[self.stored_name(name)]
+            if exporting() and (low is not None or high is not None):
+                parameter = parameter.clamp(low, high)  # a program cannot write to its parameters
             found[name] = torch.exp(parameter) if rule.log else parameter
         if self._deaf and found["bias_current"].requires_grad:
             # the source function never uses the bias, but a distributed reduction waits for its gradient

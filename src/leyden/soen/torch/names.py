@@ -27,6 +27,13 @@ def install(network: nn.Module) -> None:
     """Give a network its names."""
     network.register_state_dict_post_hook(_added)
     network.register_load_state_dict_pre_hook(_taken)
+    network.register_load_state_dict_post_hook(_followed)
+
+
+def _followed(network: Any, _: Any) -> None:
+    # a compiled program takes them as they are
+    for connection in network.circuit.connections:
+        network.ends_of(connection)
 
 
 def _added(network: Any, state: dict[str, Any], prefix: str, metadata: Any) -> None:

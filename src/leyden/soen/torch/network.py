@@ -10,12 +10,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ..circuit import Circuit
+from ..connections import Connection
 from ..frozen import one_of
-from ..kernel.ways import exporting
 from ..problems import CircuitError
 from ..rate_table import RateTable, shipped
 from . import names
 from .draws import Drawn, draw, fan_outs
+from .ends import Ends
 from .evaluate import evaluate
 from .health import warn_outside, warn_unstable
 from .inputs import Initial, fitted
@@ -24,6 +25,7 @@ from .layer import Birth, Connectivity, Layer
 from .noise import Levels
 from .prepare import prepared
 from .simulated import Simulated, reported
+from .tracing import exporting
 from .wiring import Tensors
 
 #: a learnable time step stays at least this long
@@ -97,6 +99,8 @@ class Network(nn.Module):
         self.connections = nn.ParameterDict(weights)
         self._boxes = {c.key: c.params.constraints for c in self.circuit.connections}
         self.masks = Tensors({key: d.mask for key, d in drawn.items()})
+        circuits = [c.key for c in self.circuit.connections if c.params.mode != "fixed"]
+        self.ends = nn.ModuleDict({key: Ends(drawn[key].mask) for key in circuits})
         self.signs = Tensors({key: d.signs for key, d in drawn.items() if d.signs is not None})
 
     def _hold(self, table: RateTable) -> None:
@@ -119,6 +123,15 @@ class Network(nn.Module):
             known = [layer.layer_id for layer in self.ordered]
             raise CircuitError([f"there is no layer {layer_id}; layers: {known}"])
         return found
+
+    def ends_of(self, connection: Connection) -> Ends | None:
+        """Where each circuit of a connection starts and ends; None where it has none."""
+        if connection.params.mode == "fixed":
+            return None
+        ends = cast(Ends, self.ends[connection.key])
+        if not torch.compiler.is_compiling():
+            ends.follow(self.masks[connection.key])
+        return ends
 
     @property
     def uses_table(self) -> bool:
@@ -192,6 +205,20 @@ class Network(nn.Module):
         if layer.params.solver != "FE" and levels.keys - {"phi"}:
             raise CircuitError([f"layer {where}: {layer.params.solver} integrates without noise on {key}"])
         layer.levels = levels
+
+    def inside(self, key: str) -> Tensor:
+        """The weights of a connection the way ``project`` leaves them, (to, from).
+
+        An exported program cannot write to its weights, so that it computes with these.
+        """
+        weight, box = self.connections[key], self._boxes[key]
+        if not exporting():
+            return weight
+        if box.min is not None or box.max is not None:
+            weight = weight.clamp(box.min, box.max)
+        if key in self.signs:
+            weight = torch.where(weight * self.signs[key] < 0, 0.0, weight)
+        return weight * self.masks[key]
 
     def project(self) -> None:
         """Bring every parameter into its box and every missing weight back to zero, without a gradient."""

@@ -78,4 +78,5 @@ class Disturbance:
         return offset.unsqueeze(1) if x.dim() == 3 else offset
 
     def _normal(self, like: Tensor, shape: torch.Size) -> Tensor:
-        return torch.randn(shape, dtype=like.dtype, device=like.device, generator=self.generator)
+        # the numbers of torch.randn, which takes no generator and no symbolic shape at once
+        return like.new_empty(shape).normal_(generator=self.generator)

@@ -74,10 +74,11 @@ def _now(network: Network, layer: Layer, rates: Rates | None, generator: Generat
 
 def _edge(network: Network, c: Connection, rates: Rates | None, generator: Generator | None) -> Edge:
     circuit, levels = network.circuit, network.levels[c.key] if _noisy(network) else SILENT
-    weight = network.connections[c.key]
+    weight = network.inside(c.key)
     if circuit.quantization is not None and circuit.quantizes(c):
         stochastic = circuit.quantization.stochastic and network.training
         weight = as_computed(weight, circuit.quantization, stochastic, generator)
     plain = "noisy_multipliers" in circuit.compat and "j" in levels.noise and not circuit.simulation.stepwise
     noise = Disturbance(levels, generator)
-    return edge(c, weight, network.masks[c.key], network.dt, rates, noise, as_fixed=plain and not c.internal)
+    mask, ends = network.masks[c.key], network.ends_of(c)
+    return edge(c, weight, mask, ends, network.dt, rates, noise, as_fixed=plain and not c.internal)

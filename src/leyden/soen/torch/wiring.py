@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..connections import Connection, Nocc, Wicc
 from .edges import Edge, Fixed, NoccEdge, WiccEdge
+from .ends import Ends
 from .noise import Disturbance
 from .rates import Rates
 from .sources import source
@@ -39,6 +40,7 @@ def edge(
     connection: Connection,
     weight: Tensor,
     mask: Tensor,
+    ends: Ends | None,
     dt: Tensor,
     rates: Rates | None,
     disturbance: Disturbance,
@@ -51,6 +53,7 @@ def edge(
         connection: Its description.
         weight: (to, from), masked and quantised.
         mask: Which weights exist.
+        ends: Where each of its circuits starts and ends, where it has circuits.
         dt: Time step.
         rates: The rate table, where a circuit needs one.
         disturbance: Noise on the weights.
@@ -58,10 +61,10 @@ def edge(
     """
     disturbed = (lambda w: disturbance("j", w) * mask) if disturbance.levels.keys else None
     settings = connection.params.connection_params
-    if settings is None or as_fixed:
+    if settings is None or ends is None or as_fixed:
         return Fixed(weight, disturbed)
     g = source(settings.source_func, rates)
     if isinstance(settings, Wicc):
-        return WiccEdge(settings, weight, mask, dt, g, disturbed)
+        return WiccEdge(settings, weight, mask, ends, dt, g, disturbed)
     assert isinstance(settings, Nocc)
-    return NoccEdge(settings, weight, mask, dt, g, disturbed)
+    return NoccEdge(settings, weight, mask, ends, dt, g, disturbed)

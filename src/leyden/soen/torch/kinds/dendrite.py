@@ -33,8 +33,9 @@ class SingleDendrite(Layer):
         return Step((now.noise("s", s + now.dt * ds),), phi, g)
 
     def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
-        if self.params.solver == "FE":
-            return None
+        solver = self.params.solver
+        if solver == "FE" or (solver == "PARARNN" and torch.compiler.is_compiling()):
+            return None  # rounds until nothing moves are no program
         disturbed = now.noise.levels.keys - {"phi"}
         if disturbed:
             raise CircuitError(

@@ -1,0 +1,17 @@
+"""Tells an exported circuit from a compiled one."""
+
+from __future__ import annotations
+
+import torch
+
+#: whether this torch tells the two apart; torch 2.6 does not
+TELLS = "is_exporting" in torch.compiler.__all__
+
+
+def exporting() -> bool:
+    """Whether the circuit is being exported, to where there is no Leyden.
+
+    torch 2.6 cannot tell that from compilation; a circuit that is compiled there is taken for one that is
+    exported, which comes to the same and takes long to compile.
+    """
+    return torch.compiler.is_exporting() if TELLS else torch.compiler.is_compiling()
