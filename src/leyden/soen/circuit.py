@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, m
 from . import compat as quirks
 from .connections import Connection
 from .consistency import inconsistencies
-from .frozen import Frozen
+from .frozen import Frozen, whole
 from .layers import Layer
 from .problems import CircuitError, told
 from .quantization import Quantization
@@ -64,8 +64,9 @@ class Circuit(Frozen):
         if not isinstance(data, Mapping):
             return data
         tree = dict(cast(Mapping[str, Any], data))
-        if "sim_config" in tree and "simulation" not in tree:
+        if "sim_config" in tree and tree.get("simulation") is None:
             tree["simulation"] = tree.pop("sim_config")
+        tree = _seed_on_top(tree)
         return _following_feedback(tree) if _leads_back(tree.get("connections")) else tree
 
     @model_validator(mode="after")
@@ -177,7 +178,20 @@ def _leads_back(connections: Any) -> bool:
         for c in cast(list[Any], connections)
         if isinstance(c, (Mapping, Connection))
     ]
-    return any(isinstance(a, int) and isinstance(b, int) and b < a for a, b in ends)
+    numbers = [(whole(a), whole(b)) for a, b in ends]
+    return any(isinstance(a, int) and isinstance(b, int) and b < a for a, b in numbers)
+
+
+def _seed_on_top(tree: dict[str, Any]) -> dict[str, Any]:
+    """Files of the original may have the seed among the settings of the simulation."""
+    simulation = tree.get("simulation")
+    if not isinstance(simulation, Mapping) or "seed" not in simulation:
+        return tree
+    settings = dict(cast(Mapping[str, Any], simulation))
+    seed = settings.pop("seed")
+    if tree.get("seed", seed) != seed:
+        raise ValueError(f"seed must be one number, but got {tree['seed']} and simulation.seed {seed}")
+    return tree | {"simulation": settings, "seed": seed}
 
 
 def _following_feedback(tree: dict[str, Any]) -> dict[str, Any]:

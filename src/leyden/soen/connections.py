@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .disturbance import Noise, Perturbation
-from .frozen import Frozen, one_of
+from .frozen import Frozen, Number, one_of
 from .parameters import Box
 from .patterns import PATTERN_NAMES, PATTERNS, Structure
 from .sources import SourceName
@@ -124,10 +125,15 @@ class ConnectionParams(Frozen):
         if isinstance(block, (Wicc, Nocc)):
             return tree | {"mode": tree.get("mode", type(block).__name__.upper())}
         settings: dict[str, Any] = dict(block or {})
-        mode = _mode(tree.get("mode"), settings)
+        dropped = (info.context or {}).get("dropped")
+        mode = _mode(tree.get("mode"), settings, theirs=dropped is not None)
+        if mode == "fixed" and settings and dropped is not None:
+            dropped.append("connection_params of mode fixed")
+            settings = {}
         if mode == "fixed" and settings:
+            meant = _told(settings, theirs=True)
             raise ValueError(
-                f"connection_params belong to WICC and NOCC, but mode is fixed; write mode: {_told(settings)}"
+                f"connection_params belong to WICC and NOCC, but mode is fixed; write mode: {meant}"
             )
         tree["mode"] = mode
         if mode != "fixed":
@@ -137,20 +143,27 @@ class ConnectionParams(Frozen):
         return tree
 
 
-def _mode(given: object, settings: Mapping[str, Any]) -> Mode:
+def _mode(given: object, settings: Mapping[str, Any], *, theirs: bool = False) -> Mode:
     if given is None:
-        return _told(settings) if settings else "fixed"
+        return _told(settings, theirs=theirs) if settings else "fixed"
     if isinstance(given, str) and given.lower() in OLD_MODES:
-        return OLD_MODES[given.lower()] or (_told(settings) if settings else "fixed")
+        return OLD_MODES[given.lower()] or (_told(settings, theirs=theirs) if settings else "fixed")
     one_of(given, MODES, "the mode of a connection")
     return cast(Mode, given)
 
 
-def _told(settings: Mapping[str, Any]) -> Mode:
-    """Which circuit settings without a mode are meant for."""
+def _told(settings: Mapping[str, Any], *, theirs: bool = False) -> Mode:
+    """Which circuit settings without a mode are meant for; ``theirs``: as the original understands them."""
     if {"alpha", "beta", "beta_out"} & set(settings):
         return "NOCC"
-    return "WICC" if "gamma_plus" in settings else "NOCC"
+    if "gamma_plus" not in settings:
+        return "NOCC"
+    if "bias_current" in settings and not theirs:
+        raise ValueError(
+            "gamma_plus belongs to WICC, but the original takes settings with bias_current for NOCC; "
+            "write mode: WICC, or leave gamma_plus out"
+        )
+    return "NOCC" if "bias_current" in settings else "WICC"
 
 
 class Connection(Frozen):
@@ -167,8 +180,8 @@ class Connection(Frozen):
         visualization_metadata: Kept for the original's viewer; nothing here reads it.
     """
 
-    from_layer: int
-    to_layer: int
+    from_layer: Number
+    to_layer: Number
     connection_type: str = "dense"
     params: ConnectionParams = ConnectionParams()
     learnable: bool = True
@@ -220,8 +233,11 @@ def _pattern_name(given: object, params: Mapping[str, Any]) -> str:
     inner = getattr(inner, "name", inner)
     names = [one_of(name, PATTERN_NAMES, "connection_type") for name in (given, inner) if name is not None]
     if len(set(names)) > 1:
-        raise ValueError(f"connection_type and structure.type must agree, but got {names[0]} and {names[1]}")
-    return names[0] if names else "dense"
+        warnings.warn(
+            f"a connection is {names[1]}, as structure.type says, whatever connection_type {names[0]} says",
+            stacklevel=2,
+        )
+    return names[-1] if names else "dense"
 
 
 def _nested(params: dict[str, Any], kind: str) -> dict[str, Any]:

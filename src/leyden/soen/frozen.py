@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import BeforeValidator, ValidationInfo, model_validator
 
 from leyden.spec.nearest import nearest
 from leyden.spec.strict import Strict
@@ -26,6 +26,17 @@ class Frozen(Strict):
             return tree
         dropped += [f"{cls.__name__}.{key}" for key in tree if key not in cls.model_fields]
         return {key: value for key, value in tree.items() if key in cls.model_fields}
+
+
+def whole(value: object) -> object:
+    """Numbers of layers as files of the original may have them: a string of digits, or 2.0."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+#: the number of a layer
+Number = Annotated[int, BeforeValidator(whole)]
 
 
 def one_of(word: object, known: Mapping[str, Any], what: str) -> Any:

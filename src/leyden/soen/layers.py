@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from .disturbance import Noise, Perturbation
-from .frozen import Frozen, one_of
+from .frozen import Frozen, Number, one_of
 from .parameters import Box, Parameter, Rule, number
 from .polarity import Polarity
 from .sources import SourceName
@@ -280,7 +280,7 @@ class Layer(Frozen):
         perturb: Offsets that last one forward.
     """
 
-    layer_id: int
+    layer_id: Number
     layer_type: str
     params: SerializeAsAny[LayerParams]
     model_id: int = 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .frozen import Frozen
 
@@ -33,6 +34,12 @@ class Quantization(Frozen):
     connections: list[str] | None = None
     stochastic: bool = False
     gradient: Literal["straight_through", "none"] = "straight_through"
+
+    @field_validator("connections")
+    @classmethod
+    def _modern(cls, names: list[str] | None) -> list[str] | None:
+        """Older files call the self connection of layer 1 `internal_1`."""
+        return names and [re.sub(r"^internal_(\d+)$", r"J_\1_to_\1", name) for name in names]
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -24,7 +24,8 @@ class Simulated:
         output: History of the last layer, (batch, time + 1, nodes); index 0 is the initial state.
         histories: The same of every layer, by its number.
         final: Every state after the last step, by name; give it as ``initial`` to go on.
-        phi: Flux that source functions saw, (batch, time, nodes), where ``track_phi`` is set.
+        phi: Flux that source functions saw, (batch, time, nodes), where ``track_phi`` is set; the flux that
+            reached a layer where it is a multiplier, NonLinear, or has no source function.
         g: What they gave, where ``track_g`` is set.
         s: States without the initial one, where ``track_s`` is set.
         power: Power and energy of dendrites, where ``track_power`` is set.

@@ -19,9 +19,20 @@ class Readout(Layer):
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         p = now.parameters(phi)
-        phi = phi + p["phi_offset"]
-        g = now.noise("g", now.source(phi, p["bias_current"].expand_as(phi)))
-        return Step((now.noise("s", g),), phi, g)
+        shifted = phi + p["phi_offset"]
+        g = now.noise("g", now.source(shifted, p["bias_current"].expand_as(phi)))
+        return Step((now.noise("s", g),), self.shown(phi, shifted), g)
+
+    def shown(self, phi: Tensor, shifted: Tensor) -> Tensor:
+        """Which flux is recorded: with the offset, as the source function sees it."""
+        return shifted
+
+
+class NonLinear(Readout):
+    """The same; the flux that is recorded is what reaches the layer, as in the original."""
+
+    def shown(self, phi: Tensor, shifted: Tensor) -> Tensor:
+        return phi
 
 
 class Linear(Layer):

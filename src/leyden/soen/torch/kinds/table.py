@@ -8,7 +8,7 @@ from .dendrite import SingleDendrite, Soma
 from .gated import LeakyGRU, MinGRU
 from .multiplier import MultiplierNOCC, MultiplierWICC
 from .recurrent import GRU, LSTM, RNN
-from .static import Linear, Readout, ScalingLayer, Softmax, Synapse
+from .static import Linear, NonLinear, Readout, ScalingLayer, Softmax, Synapse
 
 CLASSES: dict[type[layers.LayerParams], type[Layer]] = {
     layers.SingleDendrite: SingleDendrite,
@@ -16,7 +16,7 @@ CLASSES: dict[type[layers.LayerParams], type[Layer]] = {
     layers.MultiplierWICC: MultiplierWICC,
     layers.MultiplierNOCC: MultiplierNOCC,
     layers.Readout: Readout,
-    layers.NonLinear: Readout,
+    layers.NonLinear: NonLinear,
     layers.Linear: Linear,
     layers.ScalingLayer: ScalingLayer,
     layers.Softmax: Softmax,
