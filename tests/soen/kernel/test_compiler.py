@@ -6,6 +6,7 @@ import ctypes
 import logging
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ from leyden.soen.kernel import abi, compiler
 from leyden.soen.kernel.cells import compiled
 from leyden.soen.kernel.compiler import NoCompilerError, Variant
 from tests.soen.kernel.circuits import drive, plan, stepped
+
+
+@pytest.fixture(autouse=True)
+def known_source() -> Iterator[None]:
+    """The name of a library is kept for a process; that of another source or other flags must not stay."""
+    compiler.digest.cache_clear()
+    yield
+    compiler.digest.cache_clear()
 
 
 @pytest.fixture
@@ -79,10 +88,7 @@ def test_another_source_has_another_name(monkeypatch: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "kernel.c").write_text("int x;")
     monkeypatch.setattr(compiler, "SOURCE", tmp_path)
     compiler.digest.cache_clear()
-    try:
-        assert compiler.file_name(Variant("generic")) != before
-    finally:
-        compiler.digest.cache_clear()
+    assert compiler.file_name(Variant("generic")) != before
 
 
 @pytest.mark.parametrize("command", ["no-such-compiler", "false"])
