@@ -16,7 +16,7 @@ from .edges import Edge
 from .noise import Disturbance, Levels
 from .parameters import stored, stored_box, values
 from .sources import Source
-from .tracing import exporting
+from .tracing import writing
 
 #: tensors of shape (batch, nodes); the first is what other layers see
 State = tuple[Tensor, ...]
@@ -143,11 +143,14 @@ class Layer(nn.Module):
     def values(self) -> dict[str, Tensor]:
         """The parameters as the equations use them, each (nodes,)."""
         found: dict[str, Tensor] = {}
+        written = writing()
         for name, rule in self._rules.items():
             parameter = self.held(name)
             low, high = self._bounds[self.stored_name(name)]
-            if exporting() and (low is not None or high is not None):
-                parameter = parameter.clamp(low, high)  # a program cannot write to its parameters
+            if not (written and isinstance(parameter, nn.Parameter)) and (
+                low is not None or high is not None
+            ):
+                parameter = parameter.clamp(low, high)  # it cannot be written to
             found[name] = torch.exp(parameter) if rule.log else parameter
         if self._deaf and found["bias_current"].requires_grad:
             # the source function never uses the bias, but a distributed reduction waits for its gradient
@@ -163,9 +166,10 @@ class Layer(nn.Module):
     def clamp_(self) -> None:
         """Bring every parameter back into its box."""
         for name, (low, high) in self._bounds.items():
-            if low is not None or high is not None:
+            held = getattr(self, name)
+            if isinstance(held, nn.Parameter) and (low is not None or high is not None):
                 # `data`, so that a second forward does not void what the first one saved for its backward
-                getattr(self, name).data.clamp_(low, high)
+                held.data.clamp_(low, high)
 
     def start(self, output: Tensor) -> State:
         """The whole state that goes with an output (batch, nodes)."""

@@ -25,7 +25,7 @@ from .layer import Birth, Connectivity, Layer
 from .noise import Levels
 from .prepare import prepared
 from .simulated import Simulated, reported
-from .tracing import exporting
+from .tracing import writing
 from .wiring import Tensors
 
 #: a learnable time step stays at least this long
@@ -169,7 +169,7 @@ class Network(nn.Module):
             CircuitError: Input or states do not fit the circuit.
         """
         x = fitted(x, self.input_width, self.dt, "fit_input" in self.circuit.compat)
-        if not exporting():
+        if writing():
             self.project()
         outcome = evaluate(prepared(self, x, initial or {}, generator))
         if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
@@ -209,10 +209,10 @@ class Network(nn.Module):
     def inside(self, key: str) -> Tensor:
         """The weights of a connection the way ``project`` leaves them, (to, from).
 
-        An exported program cannot write to its weights, so that it computes with these.
+        Where there is no writing, and what a parametrization puts in their place, they are computed anew.
         """
         weight, box = self.connections[key], self._boxes[key]
-        if not exporting():
+        if isinstance(weight, nn.Parameter) and writing():
             return weight
         if box.min is not None or box.max is not None:
             weight = weight.clamp(box.min, box.max)
@@ -226,6 +226,8 @@ class Network(nn.Module):
             layer.clamp_()
         for key, box in self._boxes.items():
             # `data`, so that a second forward does not void what the first one saved for its backward
+            if not isinstance(self.connections[key], nn.Parameter):
+                continue
             weight = self.connections[key].data
             if box.min is not None or box.max is not None:
                 weight.clamp_(box.min, box.max)

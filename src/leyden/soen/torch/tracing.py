@@ -1,4 +1,4 @@
-"""Tells an exported circuit from a compiled one."""
+"""What a forward may do while a program is made of it."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def exporting() -> bool:
     exported, which comes to the same and takes long to compile.
     """
     return torch.compiler.is_exporting() if TELLS else torch.compiler.is_compiling()
+
+
+def writing() -> bool:
+    """Whether a forward may write to parameters; neither exported programs nor ``torch.func`` can."""
+    if torch.compiler.is_compiling():
+        return not exporting()
+    return not torch._C._are_functorch_transforms_active()
