@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from leyden.models.nets.memory import optimizer_bytes, saved_for_backward, training_memory
+from leyden.models.nets.memory import optimizer_bytes, training_memory
 from leyden.models.nets.parameters import num_buffers, num_parameters, parameter_table, size_bytes
+from leyden.models.nets.retained import retained
 
 
 def small() -> nn.Module:
@@ -73,7 +74,7 @@ def test_activations_grow_with_the_batch_and_hold_no_weights() -> None:
     net = nn.Sequential(nn.Linear(10, 1000), nn.ReLU(), nn.Linear(1000, 1))
     kept: list[int] = []
     for size in (1, 2, 4):
-        with saved_for_backward(net) as tally:
+        with retained(net) as tally:
             net(torch.randn(size, 10)).sum()
         kept.append(tally.bytes)
     assert kept[2] - kept[1] == 2 * (kept[1] - kept[0])

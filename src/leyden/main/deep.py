@@ -58,7 +58,8 @@ def _step(model: nn.Module, parts: Parts, reached: dict[str, Any]) -> dict[str, 
     """One step's work on a few samples; ``reached`` says which key of the run file it has come to."""
     import torch
 
-    from leyden.models.nets.memory import saved_for_backward, training_memory
+    from leyden.models.nets.memory import training_memory
+    from leyden.models.nets.retained import retained
 
     share = (
         parts.run.data.batch_size
@@ -67,7 +68,7 @@ def _step(model: nn.Module, parts: Parts, reached: dict[str, Any]) -> dict[str, 
     )
     rows = np.arange(min(share, len(parts.train), 8), dtype=np.int64)
     batch = {n: torch.from_numpy(a) for n, a in parts.train.batch(rows, seed=parts.seed, epoch=0).items()}
-    with saved_for_backward(model) as kept:
+    with retained(model) as kept:
         outputs = parts.task.forward(model, batch)
         reached["key"] = "loss"
         targets = parts.task.targets(batch)

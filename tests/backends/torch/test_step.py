@@ -13,8 +13,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from leyden.backends.torch.gradients import Gradients
 from leyden.backends.torch.guard import NonFiniteError
-from leyden.backends.torch.memory import WorkingSize, is_out_of_memory
+from leyden.backends.torch.memory import is_out_of_memory
 from leyden.backends.torch.place import Place
+from leyden.backends.torch.working_size import WorkingSize
 from leyden.callbacks.early_stopping import EarlyStopping
 from tests.backends.torch.death import KILLED, Killer, differences, in_child, what_must_agree
 from tests.backends.torch.toy import Net, newest, records, toy_parts, train, weights

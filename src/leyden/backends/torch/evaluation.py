@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from leyden.tasks.task import Task
 
-from .memory import WorkingSize, is_out_of_memory
+from .memory import bare, is_out_of_memory
 from .place import Place
 from .precision import Format, as_full
-from .score import Score
+from .score import Score, Scores, add_scores
 from .tally import Tally
 from .window import Cut, Held
+from .working_size import WorkingSize
+
+#: (batch, its samples) -> what is to be added up, piece by piece
+Attempt = Callable[[dict[str, Tensor], int], list[Scores]]
 
 
 class Pass:
@@ -26,6 +33,7 @@ class Pass:
         format: Number formats.
         cut: Which batches there are, and whose they are.
         memory: How many samples go through the model at once.
+        at: What is evaluated, in words.
     """
 
     def __init__(
@@ -37,7 +45,8 @@ class Pass:
         place: Place,
         format: Format,
         cut: Cut,
-        memory: WorkingSize | None = None,
+        memory: WorkingSize,
+        at: str = "the evaluation",
     ) -> None:
         self.model = model
         self.task = task
@@ -45,7 +54,8 @@ class Pass:
         self.place = place
         self.format = format
         self.cut = cut
-        self.memory = memory or WorkingSize("auto")
+        self.memory = memory
+        self.at = at
         self.groups: dict[int, Tally] = {}
 
     @torch.no_grad()
@@ -53,24 +63,52 @@ class Pass:
         """Score one batch, in halves where memory runs out."""
         if held.number < 0:
             return
-        batch = self.place.to_device(held.batch)
+        batch, memory, attempt = held.batch, self.memory, self._scores
         samples = len(next(iter(batch.values())))
-        while True:
-            try:
-                scored = [self._forward(piece) for piece in self.memory.pieces(batch, samples)]
-                break
-            except Exception as error:
-                if not is_out_of_memory(error) or not self.memory.halve(samples):
-                    raise
-            self.memory.free(self.place.device)
+        scores, error = self._tried(attempt, batch, samples)
+        while error is not None:
+            memory.free(self.place.device)
+            if memory.tried(samples) <= 1:
+                raise memory.reports.fatal(error)
+            memory.halve(memory.tried(samples))
+            scores, error = self._tried(self._measured, batch, samples)
+            if error is None:
+                memory.reports.mended(memory.size, memory.wait)
         tally = self.groups.setdefault(self.cut.group(held.number), Tally(self.place))
-        for outputs, targets in scored:
-            self.score.add(tally, outputs, targets)
+        for score in scores:
+            add_scores(tally, *score)
+        if not memory.settled:
+            memory.passed()
 
-    def _forward(self, piece: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        with self.format.forward():
-            outputs = self.task.forward(self.model, self.format.inputs(piece))
-        return as_full(outputs), self.task.targets(piece)
+    def _tried(
+        self,
+        attempt: Callable[[dict[str, Tensor], int], list[Scores]],
+        batch: dict[str, Tensor],
+        samples: int,
+    ) -> tuple[list[Scores], Exception | None]:
+        """What an attempt gave, or the error of an allocator that had no memory for it."""
+        try:
+            return attempt(batch, samples), None
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.memory.reports.saw(error, self.at, self.memory.tried(samples), batch)
+            return [], bare(error)
+
+    def _measured(self, batch: dict[str, Tensor], samples: int) -> list[Scores]:
+        """An attempt that somebody looks at."""
+        tried = self.memory.tried(samples)
+        return self.memory.reports.measured(partial(self._scores, batch, samples), lambda: None, batch, tried)
+
+    def _scores(self, batch: dict[str, Tensor], samples: int) -> list[Scores]:
+        """What is to be added up of a batch, piece by piece."""
+        scores: list[Scores] = []
+        for piece in self.memory.pieces(batch, samples):
+            piece = self.place.to_device(piece)
+            with self.format.forward():
+                outputs = self.task.forward(self.model, self.format.inputs(piece))
+            scores.append(self.score.scores(as_full(outputs), self.task.targets(piece)))
+        return scores
 
     def values(self, prefix: str, step: int) -> dict[str, float]:
         """Named results over all ranks; to be called by all of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,21 +23,30 @@ from . import lightning_private as private
 from .adapter import Carrier, LoggerTracker, TrackerLogger
 from .content import weights_sha256
 from .guard import NonFiniteError as NonFiniteError
+from .holders import held
 from .inference import evaluate as evaluate
 from .inference import load
 from .inference import predict as predict
 from .keeper import Keeper
-from .loaders import Ranks, UserLoader, cut_of, eval_loader, train_loader
+from .loaders import Ranks, UserLoader, cut_of, eval_batch_size, eval_loader, train_loader
 from .loop import Loop
+from .memory import is_out_of_memory
 from .module import Module
+from .reports import Reports, report_file
 from .seeding import seed_initial
 from .session import Session
 from .shelf import Shelf
+from .shortage import ShortageError
 from .signals import Signals
+from .step import RankError
 from .trainer import make_trainer
 from .update import HalfUpdateError as HalfUpdateError
-from .user_module import Batches, UserDriver
+from .user_module import WHOLE, Batches, UserDriver
+from .whereabouts import whereabouts
 from .window import WindowLoader
+
+#: errors about memory that say all there is to say
+SAID = (ShortageError, HalfUpdateError, RankError)
 
 
 def fit(parts: Parts, folder: RunFolder, restores: int = 0) -> Outcome:
@@ -69,6 +79,11 @@ def fit(parts: Parts, folder: RunFolder, restores: int = 0) -> Outcome:
             error = raised
             if isinstance(raised, NonFiniteError):
                 raised.restores = session.restores
+            if is_out_of_memory(raised) and not isinstance(
+                raised, (ShortageError, HalfUpdateError, RankError)
+            ):
+                error = _explained(raised, model, parts, keeper)
+                raise error from None
             raise
         finally:
             session.call("on_fit_end", error)
@@ -123,6 +138,28 @@ def _fit_user_module(module: LightningModule, parts: Parts, session: Session, ke
         batches = UserLoader(parts, val, lambda: cut_of(parts, val, limit, *ranks()), to_evaluate)
     _run(trainer, module, windows, batches, keeper)
     return trainer
+
+
+def _explained(raised: BaseException, model: nn.Module, parts: Parts, keeper: Keeper) -> BaseException:
+    """An error with all that is known, for memory that ran out where no step is taken again."""
+    own = isinstance(model, LightningModule)
+    place = replace(keeper.place, device=next((p.device for p in model.parameters()), keeper.place.device))
+    optimizers = keeper.trainer.optimizers if keeper.begun else []
+    reports = Reports(
+        model,
+        run=parts.run,
+        place=place,
+        file=report_file(keeper.logs, place),
+        holders=lambda: held(model, optimizers, []),
+        own_module=own,
+        evaluates=own and whereabouts(raised, model).evaluates,
+    )
+    at = f"optimizer step {keeper.session.step}"
+    share = -(-parts.plan.batch_size // place.world)
+    if reports.evaluates:
+        at, share = f"the validation before {at}", eval_batch_size(parts)
+    reports.saw(raised, at, share if own else 0, {})
+    return reports.fatal(raised, WHOLE if own else "").with_traceback(raised.__traceback__)
 
 
 def _run(trainer: Trainer, module: LightningModule, windows: WindowLoader, val: Any, keeper: Keeper) -> None:

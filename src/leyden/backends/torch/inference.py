@@ -15,7 +15,7 @@ from leyden.backends.parts import Parts
 from leyden.data.dataset import Dataset
 
 from .evaluation import Pass
-from .loaders import UserLoader, cut_of, evaluation_of
+from .loaders import UserLoader, cut_of, eval_batch_size, evaluation_of
 from .place import Place
 from .precision import Format, as_full
 from .score import Score
@@ -23,6 +23,7 @@ from .seeding import seed_initial
 from .trainer import make_trainer
 from .user_module import Batches
 from .window import Held
+from .working_size import WorkingSize
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -74,6 +75,7 @@ def evaluate(parts: Parts, checkpoint: Path | str, split: Literal["val", "test"]
         place=place,
         format=format,
         cut=cut,
+        memory=WorkingSize(eval_batch_size(parts)),
     )
     for number, item in zip(cut.mine, evaluation_of(parts, dataset, cut.mine), strict=True):
         run.add(Held(number, item.batch))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import LightningModule
@@ -18,14 +19,19 @@ from leyden.schedules.schedule import MeasuredSchedule
 from .ema import Average, NoAverage
 from .evaluation import Pass
 from .gradients import Gradients
-from .memory import WorkingSize
+from .holders import held
+from .loaders import eval_batch_size
 from .place import Place
 from .precision import Format
 from .rates import Rates
+from .reports import Reports, report_file
 from .score import Score
 from .session import Session
 from .step import Step
 from .window import Cut, Held, Window
+from .working_size import WorkingSize
+
+PASSES = {"val": "validation", "test": "test"}
 
 
 class Module(LightningModule):
@@ -52,8 +58,7 @@ class Module(LightningModule):
         self.session = session
         self.cuts = cuts
         self.score = Score(parts.objective, parts.metrics)
-        self.memory = WorkingSize(parts.run.data.micro_batch_size)
-        self.evaluation_memory = WorkingSize("auto")
+        self.evaluation_memory = WorkingSize(eval_batch_size(parts))
         self.average = NoAverage()
         self.swap = ExitStack()
         self.place = Place()
@@ -71,10 +76,17 @@ class Module(LightningModule):
 
     def prepare(self, place: Place) -> None:
         """Put the step together."""
-        trainer, ema = self.parts.run.trainer, self.parts.run.ema
+        trainer, ema, wanted = (
+            self.parts.run.trainer,
+            self.parts.run.ema,
+            self.parts.run.data.micro_batch_size,
+        )
         self.prepare_forward(place)
         if ema is not None:
             self.average = Average(self.model, ema.decay, ema.every)
+        share, wanted = -(-self.parts.plan.batch_size // place.world), self.parts.run.data.micro_batch_size
+        self.memory = WorkingSize(share if wanted == "auto" else min(wanted, share), self._reports())
+        self.evaluation_memory.reports = self._reports(evaluates=True)
         clip, algorithm = trainer.gradient_clip_val, trainer.gradient_clip_algorithm or "norm"
         self.step = Step(
             self.model,
@@ -92,6 +104,21 @@ class Module(LightningModule):
         )
         self.step.log_every = trainer.log_every_n_steps
         self.step.samples_of = self._samples_of
+
+    def _reports(self, evaluates: bool = False) -> Reports:
+        """Who tells of memory that runs out."""
+        return Reports(
+            self.model,
+            run=self.parts.run,
+            place=self.place,
+            file=report_file(Path(self.trainer.default_root_dir), self.place),
+            holders=lambda: held(
+                self.model,
+                [cast(Optimizer, self.optimizers(use_pl_optimizer=False))],
+                list(self.average.state().values()),
+            ),
+            evaluates=evaluates,
+        )
 
     def _samples_of(self, step: int, rows: list[int]) -> list[int]:
         """Samples of the training set at positions of this rank's share of a step."""
@@ -152,7 +179,9 @@ class Module(LightningModule):
         self._begin_pass("val")
 
     def validation_step(self, batch: Held, batch_idx: int) -> None:
-        if self.session.leave_validation(self.swap.close):  # it may be long; the next process does all of it
+        if self.session.leave_validation(
+            self._abandon_pass
+        ):  # it may be long; the next process does all of it
             self.running = None
             raise StopIteration
         assert self.running is not None
@@ -174,6 +203,7 @@ class Module(LightningModule):
 
     def _begin_pass(self, name: str) -> None:
         self.swap.enter_context(self.average.swapped())
+        self.memory_before = self.evaluation_memory.state()
         self.running = Pass(
             self.model,
             task=self.parts.task,
@@ -182,7 +212,13 @@ class Module(LightningModule):
             format=self.format,
             cut=self.cuts[name](),
             memory=self.evaluation_memory,
+            at=f"the {PASSES[name]} after optimizer step {self.session.position.step - 1}",
         )
+
+    def _abandon_pass(self) -> None:
+        """As if it had not begun."""
+        self.swap.close()
+        self.evaluation_memory.restore(self.memory_before)
 
     def _end_pass(self, name: str) -> dict[str, float]:
         self.swap.close()
@@ -191,21 +227,30 @@ class Module(LightningModule):
         return self.running.values(name, max(self.session.position.step - 1, 0))
 
     def state(self) -> dict[str, Any]:
-        """Schedules that follow a metric, and the moving average."""
-        return {"rates": self.rates.state(), "average": self.average.state()}
+        """Schedules that follow a metric, the moving average and the working size."""
+        return {
+            "rates": self.rates.state(),
+            "average": self.average.state(),
+            "memory": self.memory.state(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
         self.rates.restore(state["rates"])
         self.average.restore(state["average"])
+        self.memory.restore(state["memory"])
 
     def rank_state(self) -> dict[str, Any]:
-        """Running sums and the working size."""
-        return {"tally": self.step.tally.state(), "unread": self.step.unread, "memory": self.memory.state()}
+        """Running sums, and the working size of evaluations, which processes do not agree on."""
+        return {
+            "tally": self.step.tally.state(),
+            "unread": self.step.unread,
+            "evaluation": self.evaluation_memory.state(),
+        }
 
     def restore_rank(self, state: Mapping[str, Any]) -> None:
         """Go on from what `rank_state` gave."""
         self.step.backlog.drop()
         self.step.tally.restore(state["tally"])
         self.step.unread = state["unread"]
-        self.memory.restore(state["memory"])
+        self.evaluation_memory.restore(state["evaluation"])

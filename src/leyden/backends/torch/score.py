@@ -13,6 +13,9 @@ from leyden.metrics.metric import Metric
 
 from .tally import Tally
 
+#: sums of loss terms and metrics, and what each term's sum is divided by
+Scores = tuple[list[Tensor], list[Tensor | int]]
+
 
 class Score:
     """Sums of loss terms and metrics, and back from sums to named numbers.
@@ -41,10 +44,10 @@ class Score:
         return [metric.sums(outputs, targets) for metric in self._metrics]
 
     @torch.no_grad()
-    def add(self, tally: Tally, outputs: Tensor, targets: Tensor) -> None:
-        """Score a batch that nothing is learnt from."""
+    def scores(self, outputs: Tensor, targets: Tensor) -> Scores:
+        """Sums and counts of a batch that nothing is learnt from."""
         pieces = [*self.totals(outputs, targets), *self.measures(outputs, targets)]
-        add_scores(tally, pieces, [term.count(targets) for term in self.terms])
+        return pieces, [term.count(targets) for term in self.terms]
 
     def values(self, tally: Tally, prefix: str, step: int) -> dict[str, float]:
         """Means and metrics over all ranks, named ``<prefix>/loss``, ``<prefix>/<metric>`` ...

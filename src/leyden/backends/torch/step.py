@@ -3,7 +3,8 @@
 seed the step's generators from (seed, step, rank)         nothing outside a step can move its randomness
 counts of the whole step, over pieces and ranks            known from the targets, before any forward pass
 for each micro-batch: forward, backward                    no communication: a failure leaves no rank alone
-vote: ok | out of memory | failed                          out of memory: the same samples again, in halves
+vote: ok | out of memory | failed                          out of memory: the same samples again, in halves;
+                                                           later more at once are tried again
 sum gradients over the ranks
 norm, look for NaN, clip
 optimizer step, with the rates of this step
@@ -27,13 +28,20 @@ from .diagnosis import Finding, find
 from .ema import NoAverage
 from .gradients import Gradients
 from .guard import Guard, NonFiniteError
-from .memory import WorkingSize, is_out_of_memory
+from .memory import bare, is_out_of_memory
 from .place import FAILED, OK, OUT_OF_MEMORY, Place
 from .precision import Format, as_full
 from .rates import Rates
 from .score import Score
 from .tally import Tally
 from .update import Update
+from .working_size import WorkingSize
+
+#: numbers of a buffer that may be statistics of the batches, such as BatchNorm's; larger ones are tables
+STATISTICS = 1 << 16
+
+#: (step, this rank's batch, its samples, factors of the terms' sums) -> its pieces
+Attempt = Callable[[int, dict[str, Tensor], int, Sequence[Tensor]], list[Scored]]
 
 
 class RankError(RuntimeError):
@@ -86,7 +94,9 @@ class Step:
         self.memory = memory
         self.seed = seed
         self.guard = Guard(place, optimizer, skips)
-        self.update = Update(optimizer, partial(memory.free, place.device), place.world)
+        self.update = Update(optimizer, partial(memory.free, place.device), memory.reports, place.world)
+        self._statistics: list[Tensor] = []  # of the batches, as they were before the step
+        self.buffers = [buffer for buffer in model.buffers() if buffer.numel() <= STATISTICS]
         self.tally = Tally(place)
         self.backlog = Backlog(score, self.tally)
         self._started: tuple[tuple[float, ...], list[Tensor]] = ((), [])
@@ -101,7 +111,6 @@ class Step:
         samples = len(next(iter(batch.values())))
         # on the host, where the targets come from: no count ever waits for the device
         counts = self.score.counts(self.task.targets(batch)) if samples else []
-        batch = self.place.to_device(batch)
         pieces = self._backward(step, batch, samples, self._factors(step, counts))
         self.rates.write(step)
         try:
@@ -114,6 +123,8 @@ class Step:
         self.unread += 1
         if samples:
             self.backlog.add(pieces, counts)
+        if not self.memory.settled:
+            self.memory.passed()
 
     def _update(self, step: int, gradients: Gradients, optimizer: Optimizer) -> None:
         if self.place.world > 1:
@@ -125,7 +136,7 @@ class Step:
             # a scaler has its own way with overflow
             if self.format.scaler is not None or self.guard.check(step, norm):
                 gradients.clip(present, norm)
-                self.update(lambda: self.format.step(optimizer))
+                self.update(lambda: self.format.step(optimizer), step)
         gradients.drop()
 
     def _diagnosed(self, step: int, batch: dict[str, Tensor], samples: int) -> Finding:
@@ -139,7 +150,7 @@ class Step:
             ones = [torch.ones((), device=self.place.device) for _ in self.score.terms]
             for piece in self.memory.pieces(batch, samples):
                 size = len(next(iter(piece.values())))
-                self._attempt(piece, size, ones)
+                self._attempt(step, piece, size, ones)
                 yield size
 
         return find(self.model, batch, again)
@@ -167,37 +178,74 @@ class Step:
         self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
     ) -> list[Scored]:
         """Gradients of this rank's samples, and their sums; retries in halves until every rank is through."""
-        while True:
-            self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
-            word, pieces, error = OK, [], None
-            try:
-                pieces = self._attempt(batch, samples, factors)
-            except Exception as raised:
-                word = OUT_OF_MEMORY if is_out_of_memory(raised) else FAILED
-                # without its traceback, which would keep the failed attempt's tensors alive
-                error = raised if word == FAILED else raised.with_traceback(None)
-            (word,) = self.place.vote.largest(word)
-            if word == OK:
-                return pieces
+        # a size that has proved itself seldom fails; then the statistics see one batch more
+        self._statistics = [buffer.clone() for buffer in self.buffers] if self.memory.age == 0 else []
+        self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
+        word, pieces, error = self._tried(self._attempt, step, batch, samples, factors)
+        while word != OK:
             self._recover(step, word, error, samples)
+            word, pieces, error = self._tried(self._measured, step, batch, samples, factors)
+            if word == OK:
+                self.memory.reports.mended(self.memory.size, self.memory.wait)
+        return pieces
+
+    def _tried(
+        self, attempt: Attempt, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
+    ) -> tuple[int, list[Scored], Exception | None]:
+        """What all ranks say of an attempt, what it gave here, and how it failed here."""
+        word, pieces, error = OK, [], None
+        try:
+            pieces = attempt(step, batch, samples, factors)
+        except Exception as raised:
+            word, error = FAILED, raised
+            if is_out_of_memory(raised):
+                word = OUT_OF_MEMORY
+                self.memory.reports.saw(raised, f"optimizer step {step}", self.memory.tried(samples), batch)
+                error = bare(raised)
+        (word,) = self.place.vote.largest(word)
+        return word, pieces, error
 
     def _recover(self, step: int, word: int, error: Exception | None, samples: int) -> None:
         """After a failed attempt on any rank: raise on all, or make all try smaller pieces."""
-        self.gradients.drop()
         if word == FAILED:
             raise error or RankError(f"another process failed in optimizer step {step}; see its message")
+        self._take_back(step)
         self.memory.free(self.place.device)
-        can_halve = self.memory.halve(samples) if samples else True
-        if self.place.vote.largest(int(not can_halve))[0]:
-            raise error or RankError(
-                f"another process ran out of memory in optimizer step {step} with one sample"
-            )
+        poor = -1 if error is None else self.place.rank
+        tried, poor = self.place.vote.largest(self.memory.tried(samples), poor)
+        if tried > 1:
+            self.memory.halve(tried)
+        elif error is None:
+            raise RankError(f"rank {poor} ran out of memory in optimizer step {step} with one sample")
+        else:
+            raise self.memory.reports.fatal(error)
 
-    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]) -> list[Scored]:
+    def _take_back(self, step: int) -> None:
+        """Gradients, statistics and generators as they were before an attempt."""
+        self.gradients.drop()
+        if self._statistics:
+            torch._foreach_copy_(self.buffers, self._statistics)
+        self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
+
+    def _measured(
+        self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
+    ) -> list[Scored]:
+        """An attempt that somebody looks at."""
+        return self.memory.reports.measured(
+            partial(self._attempt, step, batch, samples, factors),
+            partial(self._take_back, step),
+            batch,
+            self.memory.tried(samples),
+        )
+
+    def _attempt(
+        self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
+    ) -> list[Scored]:
         """Forward and backward of every piece, and what is to be measured of it."""
         task, score = self.task, self.score
         scored: list[Scored] = []
         for piece in self.memory.pieces(batch, samples):
+            piece = self.place.to_device(piece)
             with self.format.forward():
                 outputs = task.forward(self.model, self.format.inputs(piece))
             outputs, targets = as_full(outputs), task.targets(piece)

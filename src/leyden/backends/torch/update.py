@@ -8,20 +8,21 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .memory import is_out_of_memory
+from .memory import bare, is_out_of_memory
+from .reports import Unreported
 
 
 class HalfUpdateError(RuntimeError):
     """Memory ran out in the middle of an update, which cannot be taken back; the newest checkpoint can be.
 
     Args:
-        reason: What the allocator said.
+        reason: Why.
         world: Processes of the run.
     """
 
     def __init__(self, reason: str, world: int) -> None:
         self.world = world
-        super().__init__(f"memory ran out in the middle of an update: {reason}")
+        super().__init__(f"an update was taken only in part: {reason}")
 
 
 class Update:
@@ -33,37 +34,53 @@ class Update:
     Args:
         optimizer: The optimizer.
         free: Gives back memory that is held for reuse.
+        reports: Told about shortages.
         world: Processes of the run.
     """
 
-    def __init__(self, optimizer: Optimizer, free: Callable[[], None], world: int = 1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, free: Callable[[], None], reports: Unreported, world: int = 1
+    ) -> None:
         self.optimizer = optimizer
         self.free = free
+        self.reports = reports
         self.world = world
         self._tensors: list[Tensor] = []
         self._states = -1
 
-    def __call__(self, step: Callable[[], object]) -> None:
-        """Call ``step``, twice if memory runs out in the first call.
+    def __call__(self, step: Callable[[], object], number: int) -> None:
+        """Call ``step``, twice if memory runs out in the first call; it is optimizer step ``number``.
 
         Raises:
             HalfUpdateError: memory ran out after a part of the weights or moments was changed.
+            ShortageError: memory ran out in the second call as well.
         """
         before = self._changes()
         known = set(self.optimizer.state)
-        try:
-            step()
+        lack = self._lacked(step, number)
+        if lack is None:
             return
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            reason = str(error)
         if before != self._changes(refresh=False):
+            reason, _, _ = str(self.reports.fatal(lack)).partition("\n\n")
             raise HalfUpdateError(reason, self.world)
         for parameter in set(self.optimizer.state) - known:  # made now, perhaps only in part
             del self.optimizer.state[parameter]
         self.free()
-        step()
+        lack = self._lacked(step, number)
+        if lack is not None:
+            raise self.reports.fatal(lack)
+        self.reports.mended()
+
+    def _lacked(self, step: Callable[[], object], number: int) -> Exception | None:
+        """Call ``step``; the error of an allocator that had no memory for it."""
+        try:
+            step()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.reports.saw(error, f"optimizer step {number}", 0, {})
+            return bare(error)
+        return None
 
     def _changes(self, refresh: bool = True) -> list[int]:
         state: Any = self.optimizer.state

@@ -26,6 +26,12 @@ LOSSES = (
     "attribute batch_keys = (...) chooses others, None hands over the whole mapping",
 )
 
+#: why memory that runs out ends the run
+WHOLE = (
+    "the step of a LightningModule is not taken again in halves, because its training_step may have changed "
+    "anything by then"
+)
+
 
 def losses(module: LightningModule) -> tuple[str, ...]:
     """What a run with this module does without; `leyden check` prints it."""

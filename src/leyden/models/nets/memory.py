@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from .parameters import num_parameters, size_bytes
 
@@ -27,35 +25,6 @@ class Memory:
     def total(self) -> int:
         """All four together."""
         return self.weights + self.gradients + self.optimizer + self.activations
-
-
-class Tally:
-    """A number of bytes that grows."""
-
-    bytes: int = 0
-
-
-@contextmanager
-def saved_for_backward(module: nn.Module) -> Generator[Tally]:
-    """Counts what autograd keeps for the backward pass within the block, except weights, there anyway.
-
-    Example: ``with saved_for_backward(model) as kept: loss = model(batch).sum()``, then ``kept.bytes``.
-    """
-    tally = Tally()
-    seen = {p.untyped_storage().data_ptr() for p in (*module.parameters(), *module.buffers())}
-
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
-            tally.bytes += storage.nbytes()
-        return tensor
-
-    def unpack(tensor: Tensor) -> Tensor:
-        return tensor
-
-    with saved_tensors_hooks(pack, unpack):
-        yield tally
 
 
 def optimizer_bytes(module: nn.Module, make_optimizer: Callable[[nn.Module], torch.optim.Optimizer]) -> int:
@@ -79,7 +48,7 @@ def _state_after_step(module: nn.Module, make_optimizer: Callable[[nn.Module], t
 def training_memory(
     module: nn.Module, activations: int, make_optimizer: Callable[[nn.Module], torch.optim.Optimizer]
 ) -> Memory:
-    """The estimate, with ``activations`` from `saved_for_backward` over one micro-batch."""
+    """The estimate, with ``activations`` from `retained` over one micro-batch."""
     trainable = num_parameters(module, trainable_only=True)
     share = trainable / max(1, num_parameters(module))
     return Memory(
