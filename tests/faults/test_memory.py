@@ -16,6 +16,8 @@ from tests.faults.children import Child
 from tests.faults.ranks import ranks
 from tests.faults.scale import chance, count
 
+pytestmark = pytest.mark.filterwarnings("ignore::leyden.backends.torch.shortage.ShortageWarning")
+
 PLACES = ("forward", "backward", "optimizer", "validation")
 
 

@@ -15,12 +15,13 @@ from leyden.backends.torch.gradients import Gradients
 from leyden.backends.torch.guard import NonFiniteError
 from leyden.backends.torch.memory import is_out_of_memory
 from leyden.backends.torch.place import Place
-from leyden.backends.torch.working_size import WorkingSize
 from leyden.callbacks.early_stopping import EarlyStopping
 from tests.backends.torch.death import KILLED, Killer, differences, in_child, what_must_agree
 from tests.backends.torch.toy import Net, newest, records, toy_parts, train, weights
 
 STILL = partial(Net, dropout=0.0)
+
+pytestmark = pytest.mark.filterwarnings("ignore::leyden.backends.torch.shortage.ShortageWarning")
 
 
 class Hungry(Net):
@@ -47,7 +48,7 @@ def test_a_step_that_runs_out_of_memory_is_taken_in_halves_and_gives_the_same_we
     rich, poor = weights(tmp_path / "rich"), weights(tmp_path / "poor")
     # made under another stream of generators, so only sizes and not values can be compared
     assert rich.keys() == poor.keys()
-    assert newest(tmp_path / "poor")["leyden"]["ranks"][0]["driver"]["memory"] == {"size": 4}
+    assert newest(tmp_path / "poor")["leyden"]["driver"]["memory"]["size"] == 4
 
 
 def test_the_update_without_enough_memory_is_the_update_with_it(tmp_path: Path) -> None:
@@ -79,15 +80,6 @@ def test_one_sample_that_does_not_fit_ends_the_run(tmp_path: Path) -> None:
 )
 def test_a_shortage_of_memory_is_told_from_other_errors(error: Exception, is_one: bool) -> None:
     assert is_out_of_memory(error) == is_one
-
-
-def test_pieces_cover_a_batch_once_and_in_order() -> None:
-    batch = {"x": torch.arange(11)}
-    for size in (1, 2, 3, 11, 12):
-        pieces = list(WorkingSize(size).pieces(batch, 11))
-        assert all(len(piece["x"]) <= size for piece in pieces)
-        assert torch.equal(torch.cat([piece["x"] for piece in pieces]), batch["x"])
-    assert list(WorkingSize("auto").pieces({"x": torch.arange(0)}, 0)) == []
 
 
 class Poisoned(Net):

@@ -154,12 +154,13 @@ def _explained(raised: BaseException, model: nn.Module, parts: Parts, keeper: Ke
         own_module=own,
         evaluates=own and whereabouts(raised, model).evaluates,
     )
-    at = f"optimizer step {keeper.session.step}"
-    share = -(-parts.plan.batch_size // place.world)
+    steps = keeper.session.step
+    at, share = f"optimizer step {steps}", -(-parts.plan.batch_size // place.world)
     if reports.evaluates:
-        at, share = f"the validation before {at}", eval_batch_size(parts)
+        at, share = f"the validation after optimizer step {steps - 1}", eval_batch_size(parts)
     reports.saw(raised, at, share if own else 0, {})
-    return reports.fatal(raised, WHOLE if own else "").with_traceback(raised.__traceback__)
+    remark = WHOLE if own and not reports.evaluates else ""
+    return reports.fatal(raised, remark).with_traceback(raised.__traceback__)
 
 
 def _run(trainer: Trainer, module: LightningModule, windows: WindowLoader, val: Any, keeper: Keeper) -> None:

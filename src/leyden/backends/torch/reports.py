@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,7 +47,7 @@ class Unreported:
         """It went through: with ``now`` samples at once, more to be tried after ``wait`` rounds."""
 
     def fatal(self, error: E, remark: str = "") -> E | ShortageError:
-        """What to raise where nothing helps."""
+        """What to raise where nothing helps; ``error`` itself where memory has not run out."""
         return error
 
 
@@ -123,13 +124,15 @@ class Reports(Unreported):
         """The same; what the first piece keeps of the forward pass is counted, where that can be done."""
         if self.model._compiled_call_impl is not None:  # hooks would have it compiled anew
             return attempt()
-        try:
-            with retained(self.model, batch.values()) as kept:
+        with ExitStack() as looking:
+            with suppress(Exception):  # then nobody looks
+                kept = looking.enter_context(retained(self.model, batch.values()))
                 self._kept = kept.by_module, samples
+            try:
                 return attempt()
-        except Exception as error:
-            if is_out_of_memory(error):
-                raise
+            except Exception as error:
+                if is_out_of_memory(error):
+                    raise
         take_back()
         return attempt()  # what cannot be looked at goes through without, and what is wrong goes wrong again
 

@@ -208,7 +208,10 @@ class Step:
     def _recover(self, step: int, word: int, error: Exception | None, samples: int) -> None:
         """After a failed attempt on any rank: raise on all, or make all try smaller pieces."""
         if word == FAILED:
-            raise error or RankError(f"another process failed in optimizer step {step}; see its message")
+            if error is None:
+                raise RankError(f"another process failed in optimizer step {step}; see its message")
+            but = f"in smaller pieces the step fails: {type(error).__name__}: {error}"
+            raise self.memory.reports.fatal(error, but).with_traceback(error.__traceback__)
         self._take_back(step)
         self.memory.free(self.place.device)
         poor = -1 if error is None else self.place.rank

@@ -41,19 +41,24 @@ class WorkingSize:
         return self.age >= self.wait
 
     def pieces(self, batch: dict[str, Tensor], samples: int) -> Iterator[dict[str, Tensor]]:
-        """``batch`` in pieces of at most the working size, the last one ragged; none of an empty batch."""
-        size = self.size
+        """``batch`` in as few pieces as can be, of equal sizes or nearly; none of an empty batch.
+
+        A ragged last piece might be a single sample, of which BatchNorm can take no statistics.
+        """
         if samples == 0:
             return
-        if samples <= size:
+        if samples <= self.size:
             yield batch
             return
-        for start in range(0, samples, size):
-            yield {name: tensor[start : start + size] for name, tensor in batch.items()}
+        count, end = -(-samples // self.size), 0
+        for number in reversed(range(count)):
+            start, end = end, end + (samples + number) // count
+            yield {name: tensor[start:end] for name, tensor in batch.items()}
 
     def tried(self, samples: int) -> int:
-        """How many of ``samples`` go through at once."""
-        return min(self.size, samples)
+        """How many of ``samples`` go through at once: those of the largest piece."""
+        count = -(-samples // self.size)
+        return -(-samples // count) if count else 0
 
     def passed(self) -> None:
         """One more step went through; to be called until all is `settled`."""
