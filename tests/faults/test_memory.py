@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import json
+import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from leyden.backends.torch.working_size import WorkingSize
+from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.toy import Net, newest, records, toy_parts, train
 from tests.faults import runs
 from tests.faults.children import Child
@@ -17,6 +25,9 @@ from tests.faults.ranks import ranks
 from tests.faults.scale import chance, count
 
 pytestmark = pytest.mark.filterwarnings("ignore::leyden.backends.torch.shortage.ShortageWarning")
+
+WIDTH = 1 << 18
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's mallopt
 
 PLACES = ("forward", "backward", "optimizer", "validation")
 
@@ -172,3 +183,72 @@ def test_half_an_update_is_taken_back_by_going_back_to_the_newest_checkpoint(tmp
         in (runs.home(tmp_path / "poor").logs(0) / "log.txt").read_text()
     )
     assert differences(runs.ended(tmp_path / "rich"), runs.ended(tmp_path / "poor")) == []
+
+
+class Wide(nn.Module):
+    """Keeps 13 MiB a sample for its backward pass, and has memory for so much more once it is made.
+
+    Args:
+        room: Bytes; None for no limit.
+        tried: Takes the samples of every forward pass.
+    """
+
+    def __init__(self, room: int | None, tried: list[int]) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(8, WIDTH), nn.Linear(WIDTH, 3)
+        self.layers = nn.Sequential(*(nn.Tanh() for _ in range(12)))
+        self.tried = tried
+        if room is not None:
+            libc = ctypes.CDLL(None)
+            libc.mallopt(M_MMAP_THRESHOLD, 1 << 20)  # or freed tensors would stay part of the heap
+            libc.mallopt(M_ARENA_MAX, 1)
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            limit = pages * resource.getpagesize() + room
+            resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.tried.append(len(x))
+        return self.last(self.layers(self.first(x)))
+
+
+class Lifted(Callback):
+    """Takes the limit away after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.when = step
+
+    def on_step_end(self, fit: Fit, /) -> None:
+        if fit.step == self.when:
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a process's address space, and reads /proc")
+def test_an_allocator_that_truly_fails_costs_nothing_but_time(
+    tmp_path: Path, say: Callable[..., None]
+) -> None:
+    def work(name: str, room: int | None) -> int:
+        tried: list[int] = []
+        WorkingSize.PATIENCE = 2
+        parts = toy_parts(
+            model=lambda: Wide(room, tried),
+            optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=1e-4),
+            trainer={"max_epochs": None, "max_steps": 10, "val_check_interval": "5 steps"},
+            data={"eval_batch_size": 16},
+            callbacks=[Lifted(3)],
+        )
+        code = train(parts, tmp_path / name).exit_code
+        (tmp_path / f"{name}.json").write_text(json.dumps(tried))
+        return code
+
+    tried: dict[str, list[int]] = {}
+    for name, room in {"rich": None, "poor": 160 << 20}.items():
+        child = Child(partial(work, name, room), tmp_path / f"{name}.log")
+        assert child.wait() == 0, child.said()
+        tried[name] = json.loads((tmp_path / f"{name}.json").read_text())
+    page = (tmp_path / "poor" / "logs" / "repeat_0" / "oom_report.txt").read_text()
+    difference = worst(tmp_path / "rich", tmp_path / "poor")
+    say("address space limited", passes=tried["poor"], worst=difference)
+    assert "DefaultCPUAllocator: can't allocate memory: you tried to allocate" in page
+    assert "address space at most" in page and "layers." in page
+    assert tried["poor"][:2] == [16, 8] and tried["poor"][-5:] == tried["rich"][-5:]  # whole batches again
+    assert 0 < difference < 1e-6

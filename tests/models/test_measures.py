@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -79,6 +80,43 @@ def test_activations_grow_with_the_batch_and_hold_no_weights() -> None:
         kept.append(tally.bytes)
     assert kept[2] - kept[1] == 2 * (kept[1] - kept[0])
     assert kept[0] == 4 * (10 + 1000)  # the input, and the hidden layer after its ReLU
+
+
+class Stage(nn.Module):
+    """A hyperbolic tangent, which keeps what it gives, and sometimes an error behind it."""
+
+    def __init__(self, fails: bool = False) -> None:
+        super().__init__()
+        self.fails = fails
+        self.gave: list[weakref.ref[torch.Tensor]] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.tanh()
+        self.gave.append(weakref.ref(y))
+        if self.fails:
+            raise RuntimeError
+        return y
+
+
+def test_what_is_kept_has_the_names_of_the_modules_that_keep_it() -> None:
+    net = nn.Sequential(nn.Linear(4, 8), nn.Sequential(Stage(), nn.Dropout(0.5)), nn.Flatten())
+    batch = torch.randn(6, 4)
+    with retained(net, [batch]) as kept:
+        for _ in range(2):  # only the first pass counts
+            (net(batch) ** 2).sum().backward()
+    # 6 samples of 8 floats behind the tanh, and of the mask and the square
+    assert kept.by_module == {"1.0": 192, "1.1": 192, "": 192}
+    with retained(net.eval(), [batch]) as kept, torch.no_grad():
+        net(batch)
+    assert kept.by_module == {"0": 192, "1.0": 192}  # the others give what they were given
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
+
+
+def test_a_forward_pass_that_fails_keeps_nothing() -> None:
+    net = nn.Sequential(nn.Linear(4, 8), Stage(), Stage(fails=True))
+    with retained(net), pytest.raises(RuntimeError):
+        net(torch.randn(6, 4))
+    assert [stage.gave[0]() for stage in net[1:]] == [None, None]
 
 
 def test_the_estimate_adds_up() -> None:

@@ -53,7 +53,7 @@ class Retained:
             if _where(tensor) not in self._seen:
                 self._seen.add(_where(tensor))
                 self._add(tensor, self._running[-1] if self._running else "")
-        return tensor
+        return tensor.detach()  # itself would hold what holds it, for ever if there is no backward pass
 
     def _add(self, tensor: Tensor, name: str) -> None:
         if self._passes <= 1:
