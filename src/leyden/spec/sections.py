@@ -91,7 +91,8 @@ class Data(Strict):
     batch_size: Count = Field(default=32, description="Samples of one optimizer step, over all devices.")
     micro_batch_size: Annotated[Count | Literal["auto"], OneOf()] = Field(
         default="auto",
-        description="Samples that one device holds at once; the step is the same whatever it is.",
+        description="Most samples that go through one device at once; the step is the same, to rounding and "
+        "dropout's masks.",
     )
     eval_batch_size: Count | None = Field(
         default=None, description="Samples of one batch of evaluation; without it batch_size."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,35 @@ def test_a_shortage_and_its_tries_leave_no_trace(
     assert failures == [16, 8, 8, 5, 8]  # found, then tried after 2, 4 and 8 steps
     rich = trained(tmp_path / "rich", model=Normed, data={"eval_batch_size": 4, "micro_batch_size": 4})
     assert differences(rich, found) == []
+
+
+@QUIET
+def test_what_a_failed_attempt_held_is_gone_before_the_next(tmp_path: Path) -> None:
+    class Remembering(Hungry):
+        """Knows which of the tensors that failed are still there; its error has another before it."""
+
+        def __init__(self) -> None:
+            super().__init__(4)
+            self.failed: list[weakref.ref[torch.Tensor]] = []
+            self.alive: list[bool] = []
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.alive += [ref() is not None for ref in self.failed]
+            hidden = self.first(x)
+            try:
+                return self.last(self.hungry(hidden))
+            except torch.OutOfMemoryError as error:
+                self.failed.append(weakref.ref(hidden))
+                raise torch.OutOfMemoryError("another") from error
+
+    models: list[Remembering] = []
+
+    def model() -> Remembering:
+        models.append(Remembering())
+        return models[0]
+
+    train(toy_parts(model=model), tmp_path)
+    assert len(models[0].failed) == 3 and not any(models[0].alive)  # 16 and 8, and 7 in a validation
 
 
 @QUIET

@@ -40,8 +40,8 @@ from .working_size import WorkingSize
 #: numbers of a buffer that may be statistics of the batches, such as BatchNorm's; larger ones are tables
 STATISTICS = 1 << 16
 
-#: (step, this rank's batch, its samples, factors of the terms' sums) -> its pieces
-Attempt = Callable[[int, dict[str, Tensor], int, Sequence[Tensor]], list[Scored]]
+#: (this rank's batch, its samples, factors of the terms' sums) -> its pieces
+Attempt = Callable[[dict[str, Tensor], int, Sequence[Tensor]], list[Scored]]
 
 
 class RankError(RuntimeError):
@@ -150,7 +150,7 @@ class Step:
             ones = [torch.ones((), device=self.place.device) for _ in self.score.terms]
             for piece in self.memory.pieces(batch, samples):
                 size = len(next(iter(piece.values())))
-                self._attempt(step, piece, size, ones)
+                self._attempt(piece, size, ones)
                 yield size
 
         return find(self.model, batch, again)
@@ -184,7 +184,8 @@ class Step:
         word, pieces, error = self._tried(self._attempt, step, batch, samples, factors)
         while word != OK:
             self._recover(step, word, error, samples)
-            word, pieces, error = self._tried(self._measured, step, batch, samples, factors)
+            attempt = partial(self._measured, step)
+            word, pieces, error = self._tried(attempt, step, batch, samples, factors)
             if word == OK:
                 self.memory.reports.mended(self.memory.size, self.memory.wait)
         return pieces
@@ -195,7 +196,7 @@ class Step:
         """What all ranks say of an attempt, what it gave here, and how it failed here."""
         word, pieces, error = OK, [], None
         try:
-            pieces = attempt(step, batch, samples, factors)
+            pieces = attempt(batch, samples, factors)
         except Exception as raised:
             word, error = FAILED, raised
             if is_out_of_memory(raised):
@@ -235,15 +236,13 @@ class Step:
     ) -> list[Scored]:
         """An attempt that somebody looks at."""
         return self.memory.reports.measured(
-            partial(self._attempt, step, batch, samples, factors),
+            partial(self._attempt, batch, samples, factors),
             partial(self._take_back, step),
             batch,
             self.memory.tried(samples),
         )
 
-    def _attempt(
-        self, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
-    ) -> list[Scored]:
+    def _attempt(self, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]) -> list[Scored]:
         """Forward and backward of every piece, and what is to be measured of it."""
         task, score = self.task, self.score
         scored: list[Scored] = []
