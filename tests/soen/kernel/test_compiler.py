@@ -133,6 +133,8 @@ def test_the_structures_have_the_size_that_c_gives_them(tmp_path: Path) -> None:
         "cells": abi.Cells,
     }
     names |= {"edges": abi.Edges, "edges_adjoint": abi.EdgesAdjoint}
+    names |= {"field": abi.Field, "noise": abi.Noise, "layer": abi.Layer, "connection": abi.Connection}
+    names |= {"together": abi.Together, "together_adjoint": abi.TogetherAdjoint}
     functions = "\n".join(f"int size_{n}(void) {{ return (int)sizeof({n}); }}" for n in names)
     program.write_text(f'#include "{compiler.SOURCE / "abi.h"}"\n{functions}\n')
     library = tmp_path / "sizes.so"

@@ -31,13 +31,47 @@ SPARSE = {"params": NOCC["params"] | {"structure": {"type": "sparse", "params": 
 FEEDBACK = [*loop(), edge(2, 1), edge(0, 2)]
 GS, JACOBI = "stepwise_gauss_seidel", "stepwise_jacobi"
 
+RELATIVE = {"s": 0.01, "g": 0.02, "phi": 0.1, "bias_current": 0.01, "relative": True}
+PARAMETERS = {"bias_current": 0.01, "extras": {"phi_y": 0.01, "beta": 1.0}}
+
+
+def noisy(connections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [c | {"noise": {"j": 0.02}, "perturb": {"j_mean": 0.01}} for c in connections]
+
+
+def multipliers(**rest: Any) -> list[dict[str, Any]]:
+    return [layer("Linear", 3), layer("MultiplierNOCC", 5) | rest, layer(SD, 4)]
+
+
+def somas(**rest: Any) -> list[dict[str, Any]]:
+    fast = {"gamma_plus": 0.02, "gamma_minus": 0.005, "threshold": 0.2}
+    return [layer("Linear", 3), layer("Soma", 5, **fast) | rest, layer(SD, 4)]
+
+
+def everything() -> list[dict[str, Any]]:
+    offsets = {"g_std": 0.02, "bias_current_mean": 0.01, "phi_std": 0.02}
+    return [
+        layer("Linear", 3) | {"noise": {"s": 0.02}},
+        layer("MultiplierNOCC", 5) | {"noise": {"s": 0.01, "g": 0.02} | PARAMETERS, "perturb": offsets},
+        layer("Soma", 4, threshold=0.2, gamma_plus=0.02) | {"noise": RELATIVE},
+    ]
+
+
+THROUGH = [edge(0, 1, **NOCC), edge(1, 2), edge(1, 1, **SPARSE), edge(2, 2, **WICC), edge(2, 1, **HALF)]
+AMID: list[Any] = [
+    layer("Linear", 3),
+    layer("ScalingLayer", 5),
+    layer(SD, 4),
+    layer(SD, 3),
+    layer("Softmax", 2),
+]
 KERNEL, STEPS = "compiled kernel", "step by step"
 INTO = [edge(0, 1), edge(1, 2)]
 SEEN = {"track_phi": True, "track_g": True}
 SWEEP, LATE = {"network_evaluation_method": GS}, {"network_evaluation_method": JACOBI}
 
 #: name -> the way that its slowest part takes, layers, connections, simulation
-CIRCUITS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
+LEAN: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
     "recurrent": (KERNEL, dendrites(), loop(), {}),
     "recorded": (KERNEL, dendrites(), loop(), SEEN),
     "heaviside": (KERNEL, dendrites("Heaviside_state_dep"), loop(), {}),
@@ -52,10 +86,7 @@ CIRCUITS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
     "learnable time step": (KERNEL, dendrites(), loop(), {"dt_learnable": True}),
     "noise": (KERNEL, dendrites(noise={"s": 0.01, "g": 0.02}), loop(), SEEN),
     "offsets": (KERNEL, dendrites(perturb={"s_std": 0.01, "phi_mean": 0.02}), loop(), {}),
-    "noisy parameters": (STEPS, dendrites(noise={"bias_current": 0.01}), loop(), {}),
-    "relative noise": (STEPS, dendrites(noise={"s": 0.01, "relative": True}), loop(), {}),
-    "noisy weights": (STEPS, dendrites(), loop(noise={"j": 0.01}), {}),
-    "multiplier loop": (STEPS, dendrites(), loop(**WICC), {}),
+    "learnable time step of a multiplier loop": (STEPS, dendrites(), loop(**WICC), {"dt_learnable": True}),
     "other kinds": (STEPS, [layer("Linear", 3), layer("GRU", 5), layer(SD, 4)], INTO, {}),
     "WICC": (KERNEL, dendrites(), [edge(0, 1, **WICC), edge(1, 2, **HALF)], {}),
     "NOCC": (KERNEL, dendrites(), [edge(0, 1, **NOCC), edge(1, 2, **SPARSE)], {}),
@@ -63,16 +94,75 @@ CIRCUITS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
     "Jacobi": (KERNEL, dendrites(), [edge(0, 1), edge(1, 2, **WICC)], LATE),
     "feedback": (KERNEL, dendrites(), FEEDBACK, SWEEP | SEEN),
     "Jacobi feedback": (KERNEL, dendrites(), FEEDBACK, LATE | SEEN),
-    "feedback through multipliers": (STEPS, dendrites(), [*loop(), edge(2, 1, **WICC)], SWEEP),
-    "noisy feedback": (STEPS, dendrites(noise={"s": 0.01}), FEEDBACK, SWEEP),
-    "mixed Jacobi": (
-        STEPS,
-        [layer("Linear", 3), layer(SD, 5), layer(SD, 4, source_func="Tanh")],
-        FEEDBACK,
+    "feedback of flux input": (
+        KERNEL,
+        dendrites()[1:],
+        [edge(0, 1), edge(1, 0)],
+        SWEEP | {"input_type": "flux"},
+    ),
+    "feedback amid other kinds": (
+        KERNEL,
+        AMID,
+        [*INTO, edge(2, 3), edge(3, 2), edge(3, 4), edge(1, 4)],
+        SWEEP,
+    ),
+    "late feedback amid other kinds": (
+        KERNEL,
+        AMID,
+        [edge(0, 1), edge(1, 2), edge(2, 3), edge(3, 2), edge(2, 4)],
         LATE,
     ),
+    "feedback of other kinds": (STEPS, [*dendrites()[:2], layer("Readout", 4)], FEEDBACK, SWEEP),
     "early stopping": (STEPS, dendrites(), loop(), SWEEP | {"early_stopping_forward_pass": True}),
 }
+
+#: what the lean loop leaves to the one for everything
+RICH: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
+    "noisy parameters": (KERNEL, dendrites(noise={"bias_current": 0.01}), loop(), SEEN),
+    "relative noise": (KERNEL, dendrites(noise=RELATIVE), loop(), SEEN),
+    "noisy weights": (KERNEL, dendrites(), loop(noise={"j": 0.01}), {}),
+    "noisy connections": (
+        KERNEL,
+        dendrites(),
+        noisy([edge(0, 1, **WICC), edge(1, 2, **NOCC), edge(1, 1)]),
+        {},
+    ),
+    "noisy multiplier loop": (KERNEL, dendrites(), noisy([*INTO, edge(1, 1, **NOCC)]), {}),
+    "WICC loop": (KERNEL, dendrites(), loop(**WICC), SEEN),
+    "NOCC loop": (KERNEL, dendrites(), loop(**NOCC), {}),
+    "sparse loop": (KERNEL, dendrites(), loop(**SPARSE), {}),
+    "multipliers": (KERNEL, multipliers(), INTO, SEEN),
+    "recurrent multipliers": (KERNEL, multipliers(), loop(), SEEN),
+    "noisy multipliers": (KERNEL, multipliers(noise={"s": 0.01, "g": 0.02} | PARAMETERS), loop(), SEEN),
+    "relatively noisy multipliers": (KERNEL, multipliers(noise=RELATIVE), loop(), SEEN),
+    "multipliers in a multiplier loop": (KERNEL, multipliers(), loop(**NOCC), {}),
+    "learnable time step of multipliers": (KERNEL, multipliers(), loop(), {"dt_learnable": True}),
+    "somas": (KERNEL, somas(), INTO, SEEN),
+    "recurrent somas": (KERNEL, somas(), loop(), SEEN),
+    "noisy somas": (KERNEL, somas(noise={"s": 0.01, "extras": {"threshold": 0.02}}), loop(), SEEN),
+    "somas in a multiplier loop": (KERNEL, somas(), loop(**WICC), {}),
+    "feedback through multipliers": (KERNEL, dendrites(), [*loop(), edge(2, 1, **WICC)], SWEEP | SEEN),
+    "late feedback through multipliers": (KERNEL, dendrites(), THROUGH, LATE | SEEN),
+    "feedback through everything": (KERNEL, [*multipliers()[:2], layer("Soma", 4)], THROUGH, SWEEP | SEEN),
+    "late feedback through everything": (
+        KERNEL,
+        [*somas()[:2], layer("MultiplierNOCC", 4)],
+        THROUGH,
+        LATE | SEEN,
+    ),
+    "noisy feedback": (KERNEL, dendrites(noise={"s": 0.01}), FEEDBACK, SWEEP),
+    "noisy everything": (KERNEL, everything(), noisy(THROUGH), SWEEP | SEEN),
+    "late noisy everything": (KERNEL, everything(), noisy(THROUGH), LATE | SEEN),
+    "noise without feedback": (
+        KERNEL,
+        [*dendrites(noise=RELATIVE), layer("Readout", 2)],
+        [*loop(), edge(2, 3)],
+        SWEEP,
+    ),
+    "learnable time step of feedback": (KERNEL, multipliers(), FEEDBACK, SWEEP | {"dt_learnable": True}),
+    "mixed Jacobi": (KERNEL, [*dendrites()[:2], layer(SD, 4, source_func="Tanh")], FEEDBACK, LATE),
+}
+CIRCUITS = LEAN | RICH
 
 
 def outcome(net: Any, way: ways.Way) -> tuple[Any, dict[str, torch.Tensor]]:

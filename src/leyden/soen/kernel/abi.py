@@ -12,7 +12,7 @@ from typing import Any
 from . import compiler
 
 #: changes with LEYDEN_SOEN_ABI in c/abi.h
-ABI = 3
+ABI = 4
 
 #: source functions in the order of `enum source`
 SOURCES = (
@@ -32,7 +32,15 @@ FUNCTIONS = (
     "leyden_soen_cells_adjoint",
     "leyden_soen_edges",
     "leyden_soen_edges_adjoint",
+    "leyden_soen_together",
+    "leyden_soen_together_adjoint",
 )
+
+#: kinds of layers in the order of `enum kind`
+KINDS = ("dendrite", "coils", "arms", "soma")
+
+#: `SLOTS`
+SLOTS = 5
 
 
 class Table(ctypes.Structure):
@@ -96,7 +104,9 @@ class Edges(ctypes.Structure):
     _fields_ = (
         *((name, c_int64) for name in ("batch", "steps", "from", "to", "edges", "threads", "source")),
         *((name, c_int64) for name in ("coils", "keep", "signal_stride")),
-        *((name, c_void_p) for name in ("signal", "start", "first", "program", "out", "inductance")),
+        *((name, c_void_p) for name in ("signal", "start", "first")),
+        ("program_stride", c_int64),
+        *((name, c_void_p) for name in ("program", "out", "inductance")),
         *((name, c_void_p) for name in ("states", "flux")),
         ("table", Table),
         *((name, c_double) for name in ("dt", "j_in", "bias", "plus", "minus", "alpha", "beta", "beta_out")),
@@ -112,6 +122,71 @@ class EdgesAdjoint(ctypes.Structure):
         ("states", c_void_p),
         ("signal", c_void_p),
         ("program", c_void_p),
+    )
+
+
+class Field(ctypes.Structure):
+    """`field` of abi.h."""
+
+    _fields_ = (("at", c_void_p), ("gradient", c_void_p), ("by_sample", c_int64), ("by_step", c_int64))
+
+
+class Noise(ctypes.Structure):
+    """`noise` of abi.h."""
+
+    _fields_ = (("share", c_void_p), ("added", c_void_p))
+
+
+class Layer(ctypes.Structure):
+    """`layer` of abi.h."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("start", "nodes", "hidden", "connections")),
+        ("kind", c_int32),
+        ("source", c_int32),
+        ("slot", Field * SLOTS),
+        ("fan_in", c_void_p),
+        *((name, Noise) for name in ("phi", "g", "s")),
+        ("width", c_double),
+        ("height", c_double),
+    )
+
+
+class Connection(ctypes.Structure):
+    """`connection` of abi.h."""
+
+    _fields_ = (
+        ("source", c_int64),
+        *((name, c_int32) for name in ("loop", "late", "fresh")),
+        ("weight", c_void_p),
+        ("weight_stride", c_int64),
+        ("edges", ctypes.POINTER(Edges)),
+        ("states", c_int64),
+        ("program", c_void_p),
+    )
+
+
+class Together(ctypes.Structure):
+    """`together` of abi.h."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("batch", "steps", "nodes", "hidden", "states", "layers", "threads")),
+        *((name, c_int64) for name in ("jacobi", "keep", "phi_stride")),
+        *((name, c_void_p) for name in ("phi", "flux", "history", "hiddens", "circuits")),
+        ("layer", ctypes.POINTER(Layer)),
+        ("connection", ctypes.POINTER(Connection)),
+        ("table", Table),
+        ("dt", c_double),
+    )
+
+
+class TogetherAdjoint(ctypes.Structure):
+    """`together_adjoint` of abi.h."""
+
+    _fields_ = (
+        ("given_stride", c_int64),
+        *((name, c_void_p) for name in ("given", "flux_given", "hiddens_given", "phi", "start")),
+        *((name, c_void_p) for name in ("hidden", "circuits", "sums")),
     )
 
 

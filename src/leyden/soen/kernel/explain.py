@@ -9,7 +9,7 @@ import torch
 from ..torch.edges import Fixed
 from ..torch.prepare import prepared
 from .connections import decide_edge
-from .sweep import decide_sweep, flows
+from .sweep import decide_sweep, parted
 from .ways import Decision, decide
 
 if TYPE_CHECKING:
@@ -22,10 +22,16 @@ def explained(network: Network) -> str:
     """A line for each layer and connection of a network: how a forward of it is computed, and why."""
     x = torch.zeros(1, 1, network.input_width, dtype=network.dt.dtype, device=network.dt.device)
     f = prepared(network, x, {}, None)
-    if f.simulation.stepwise and not flows(f):
-        return f"all layers together: {_told(decide_sweep(f))}"
-    lines: list[str] = []
-    for layer in f.layers:
+    lines, alone = list[str](), f.layers
+    if f.simulation.stepwise:
+        decision, parts = decide_sweep(f), parted(f)
+        if decision.way == "steps":
+            return f"all layers together: {_told(decision)}"
+        alone = [*parts.heads, *parts.tails]
+        if parts.core:
+            names = ", ".join(str(layer.layer_id) for layer in parts.core)
+            lines.append(f"layers {names} together: {_told(decision)}")
+    for layer in alone:
         loop = f.loop(layer.layer_id)
         name = f"layer {layer.layer_id} ({type(layer).__name__})"
         for c in f.into(layer.layer_id):

@@ -5,30 +5,68 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..torch.edges import Edge
-from ..torch.layer import Layer, Now, Rolled
+from ..torch.edges import Edge, EdgeState
+from ..torch.layer import Layer, Now, Rolled, State
 from ..torch.rates import Rates
 from .cells import Drive, Plan, Segment, compiled
+from .drawn import LayerDraws, WeightDraws
 from .fused import driven, fused
-from .ways import ARMS, OFFSETS, decide, source_name
+from .members import Joint, Member, stepped
+from .ways import ARMS, OFFSETS, Way, decide, rich, source_name
 
 
 def served(
-    layer: Layer, phi: Tensor, start: Tensor, loop: Edge | None, now: Now, *, observed: bool
+    layer: Layer,
+    phi: Tensor,
+    state: State,
+    loop: Edge | None,
+    loop_state: EdgeState,
+    now: Now,
+    *,
+    observed: bool,
 ) -> Rolled | None:
     """The whole sequence of a layer, None where every step has to be taken on its own.
 
     Args:
         layer: The layer.
         phi: External flux, (batch, time, nodes).
-        start: State before the first step, (batch, nodes).
+        state: Before the first step.
         loop: The self connection.
+        loop_state: Of its circuits.
         now: What holds during this forward.
         observed: Whether the flux and g of every step are wanted.
     """
     decision = decide(layer, phi, loop, now)
     if decision.way == "steps":
         return None
+    if rich(layer, loop, now):
+        return _alone(layer, phi, state, loop, loop_state, now, observed)
+    return _lean(layer, phi, state[0], loop, now, decision.way, observed)
+
+
+def _alone(
+    layer: Layer,
+    phi: Tensor,
+    state: State,
+    loop: Edge | None,
+    loop_state: EdgeState,
+    now: Now,
+    observed: bool,
+) -> Rolled:
+    draws, own = LayerDraws(layer, now, state[0]), [] if loop is None else [WeightDraws(loop)]
+    for _ in range(phi.shape[1]):
+        for weights in own:
+            weights.take()
+        draws.take()
+    member = Member(layer=layer, now=now, draws=draws, phi=phi, state=state)
+    joints = [Joint(edge=d.edge, draws=d, state=loop_state, source=0, target=0) for d in own]
+    (rolled,), circuits = stepped([member], joints, jacobi=False, observed=observed)
+    return rolled._replace(loop=circuits[0] if circuits else ())
+
+
+def _lean(
+    layer: Layer, phi: Tensor, start: Tensor, loop: Edge | None, now: Now, way: Way, observed: bool
+) -> Rolled:
     arms, values = ARMS[type(layer)], now.values
     g_noise, s_noise = _noise(phi, now)
     drive = Drive(
@@ -43,7 +81,7 @@ def served(
         g_noise=g_noise,
         s_noise=s_noise,
     )
-    if decision.way == "fused":
+    if way == "fused":
         history = fused(drive, now.source, arms)
     else:
         name = source_name(now)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ..problems import CircuitError
-from ..torch.edges import Edge, Fixed
-from ..torch.kinds.dendrite import SingleDendrite
-from ..torch.kinds.multiplier import MultiplierWICC
+from ..torch.edges import Circuits, Edge, Fixed
+from ..torch.kinds.dendrite import SingleDendrite, Soma
+from ..torch.kinds.multiplier import MultiplierNOCC, MultiplierWICC
 from ..torch.layer import Layer, Now
 from ..torch.rates import Rates
 from ..torch.sources import CLOSED, Source
@@ -30,9 +30,17 @@ VARIABLE = "LEYDEN_SOEN_WAY"
 #: the blocks of `at_most` that are open, the last one counts; a plain list, so that compiled code looks at it
 _chosen: list[Way] = []
 
-#: kinds that the fast ways know, with their arms
+#: kinds that the lean ways know, with their arms
 ARMS: dict[type[Layer], int] = {SingleDendrite: 1, MultiplierWICC: 2}
 OFFSETS = {1: "phi_offset", 2: "phi_y"}
+
+#: kinds that the kernel knows, with their name and parameters there
+KINDS: dict[type[Layer], tuple[str, tuple[str, ...]]] = {
+    SingleDendrite: ("dendrite", ("phi_offset", "bias_current", "gamma_plus", "gamma_minus")),
+    MultiplierWICC: ("coils", ("phi_y", "bias_current", "gamma_plus", "gamma_minus")),
+    MultiplierNOCC: ("arms", ("phi_y", "bias_current", "alpha", "beta", "beta_out")),
+    Soma: ("soma", ("phi_offset", "bias_current", "gamma_plus", "gamma_minus", "threshold")),
+}
 
 
 @dataclass(frozen=True)
@@ -81,32 +89,55 @@ def decide(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> Decision:
         return Decision("steps", "asked for")
     if reason := _stepped(layer, phi, loop, now):
         return Decision("steps", reason)
+    # torch operations serve the plain case alone
+    slower: Way = "steps" if rich(layer, loop, now) else "fused"
     if most == "fused":
-        return Decision("fused", "asked for")
-    if torch.compiler.is_compiling():
-        return Decision("compiled")  # as an operator, which takes the way that its machine has
+        return Decision(slower, "asked for")
+    if torch.compiler.is_compiling():  # as an operator, which takes the way that its machine has
+        plain = slower == "fused"
+        return Decision("compiled") if plain else Decision("steps", "torch.compile has no operator for it")
     if source_name(now) is None:
-        return Decision("fused", "its source function is not in the kernel")
-    if phi.device.type != "cpu":
-        return Decision("fused", f"the kernel runs on the processor, not on {phi.device.type}")
-    if problem := abi.library().problem:
-        return Decision("fused", problem)
-    return Decision("compiled")
+        return Decision(slower, "its source function is not in the kernel")
+    if isinstance(loop, Circuits) and (reason := circuits_problem(loop, phi)):
+        return Decision("steps", f"of its self connection: {reason}")
+    problem = unserved(phi)
+    return Decision(slower, problem) if problem else Decision("compiled")
+
+
+def rich(layer: Layer, loop: Edge | None, now: Now) -> bool:
+    """Whether a layer is more than the lean loop knows: nodes with one state, a matrix, noise that adds."""
+    levels = now.noise.levels
+    relative = levels.relative and levels.keys - {"phi"}
+    return (
+        type(layer) not in ARMS
+        or (loop is not None and (type(loop) is not Fixed or loop.disturbed is not None))
+        or bool(levels.keys - {"phi", "g", "s"} or relative)
+    )
 
 
 def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
     """Why every step has to be taken on its own; empty where it has not."""
     # a compiled program has no loop of Newton rounds, so it takes the steps that they solve
     solved = layer.params.solver != "FE" and not torch.compiler.is_compiling()
-    if type(layer) not in ARMS or solved:
+    if type(layer) not in KINDS or solved:
         return f"a {type(layer).__name__} layer is not in the kernel"
-    if loop is not None and (type(loop) is not Fixed or loop.disturbed is not None):
-        return "its self connection is more than a fixed matrix product"
-    if levels := now.noise.levels.keys - {"phi", "g", "s"}:
-        return f"noise on {', '.join(sorted(levels))} changes at every step"
-    if now.noise.levels.relative and now.noise.levels.keys - {"phi"}:
-        return "relative noise depends on the states"
     return unfit(phi, *([] if loop is None else [loop.weight]), *now.values.values())
+
+
+def circuits_problem(edge: Circuits, source: Tensor) -> str:
+    """Why the kernel does not serve the circuits of a connection; empty where it does."""
+    if edge.dt.requires_grad:
+        return "the kernel has no gradient of a learnable time step here"
+    if known_name(edge.source) is None:
+        return "its source function is not in the kernel"
+    return unfit(source, edge.weight, edge.dt) or unserved(source)
+
+
+def unserved(x: Tensor) -> str:
+    """Why the kernel does not serve this machine or device; empty where it does."""
+    if x.device.type != "cpu":
+        return f"the kernel runs on the processor, not on {x.device.type}"
+    return abi.library().problem
 
 
 def unfit(*tensors: Tensor) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..connections import Nocc, Wicc
 from .ends import Ends
+from .noise import ShakenWeights
 from .sources import Source
 
 #: states of a connection's circuits, (batch, edges) or (batch, to)
@@ -24,7 +23,7 @@ class Edge:
         disturbed: The weights at one step, where noise acts on them.
     """
 
-    def __init__(self, weight: Tensor, disturbed: Callable[[Tensor], Tensor] | None = None) -> None:
+    def __init__(self, weight: Tensor, disturbed: ShakenWeights | None = None) -> None:
         self.weight = weight
         self.disturbed = disturbed
 
@@ -90,7 +89,7 @@ class Circuits(Edge):
         ends: Ends,
         dt: Tensor,
         source: Source,
-        disturbed: Callable[[Tensor], Tensor] | None = None,
+        disturbed: ShakenWeights | None = None,
     ) -> None:
         super().__init__(weight, disturbed)
         self.to, self.start = ends.stop, ends.start
@@ -124,7 +123,7 @@ class WiccEdge(Circuits):
         ends: Ends,
         dt: Tensor,
         source: Source,
-        disturbed: Callable[[Tensor], Tensor] | None = None,
+        disturbed: ShakenWeights | None = None,
     ) -> None:
         super().__init__(weight, ends, dt, source, disturbed)
         self.settings = settings
@@ -161,7 +160,7 @@ class NoccEdge(Circuits):
         ends: Ends,
         dt: Tensor,
         source: Source,
-        disturbed: Callable[[Tensor], Tensor] | None = None,
+        disturbed: ShakenWeights | None = None,
     ) -> None:
         super().__init__(weight, ends, dt, source, disturbed)
         self.settings = settings

@@ -17,11 +17,11 @@ from torch import Tensor
 from ..connections import Connection
 from ..kernel.chain import chained
 from ..kernel.connections import carried
-from ..kernel.sweep import flows, swept
+from ..kernel.sweep import swept
 from ..simulation import Simulation
 from .early_stop import Rest
 from .edges import Edge, EdgeState
-from .layer import Layer, Now, State
+from .layer import Layer, Now, Rolled, State
 from .roll import roll, stacked
 
 
@@ -87,23 +87,31 @@ class Outcome:
     phi: dict[int, Tensor] = field(default_factory=dict)
     g: dict[int, Tensor] = field(default_factory=dict)
 
+    def add(self, layer_id: int, rolled: Rolled) -> None:
+        """Take in the whole sequence of a layer."""
+        self.histories[layer_id], self.states[layer_id] = rolled.history, rolled.state
+        if rolled.phi is not None:
+            self.phi[layer_id] = rolled.phi
+        if rolled.g is not None:
+            self.g[layer_id] = rolled.g
+
 
 def evaluate(forward: Forward) -> Outcome:
     """Run a circuit the way its description says."""
-    if not forward.simulation.stepwise or flows(forward):
-        return _layerwise(forward)
-    return swept(forward, Outcome()) or _stepwise(forward)
+    outcome = Outcome(circuits=dict(forward.circuits))
+    if forward.simulation.stepwise:
+        return swept(forward, outcome, _layerwise) or _stepwise(forward)
+    _layerwise(forward, forward.layers, outcome)
+    return outcome
 
 
-def _layerwise(f: Forward) -> Outcome:
-    outcome = Outcome(circuits=dict(f.circuits))
-    layers = [*f.layers]
+def _layerwise(f: Forward, layers: Sequence[Layer], outcome: Outcome) -> None:
+    """Layers one after the other over the whole sequence; ``outcome`` has those before them."""
     while layers:
         taken = chained(f, layers, outcome, lambda layer: _flux(f, layer, outcome))
         if not taken:
             _alone(f, layers[0], outcome)
         layers = layers[taken or 1 :]
-    return outcome
 
 
 def _alone(f: Forward, layer: Layer, outcome: Outcome) -> None:
@@ -112,20 +120,16 @@ def _alone(f: Forward, layer: Layer, outcome: Outcome) -> None:
     now, state = f.nows[i], f.states[i]
     if f.driven(layer):
         history = torch.cat([state[0].unsqueeze(1), now.noise("s", f.x)], 1)
-        outcome.histories[i], outcome.states[i] = history, (history[:, -1], *state[1:])
+        outcome.add(i, Rolled(history, (history[:, -1], *state[1:])))
         return
     phi = _flux(f, layer, outcome)
     loop = f.loop(i)
     key = loop.key if loop else ""
     observed = f.simulation.tracks
     rolled = roll(layer, phi, state, f.edges.get(key), f.circuits.get(key, ()), now, observed=observed)
-    outcome.histories[i], outcome.states[i] = rolled.history, rolled.state
+    outcome.add(i, rolled)
     if loop is not None:
         outcome.circuits[key] = rolled.loop
-    if rolled.phi is not None:
-        outcome.phi[i] = rolled.phi
-    if rolled.g is not None:
-        outcome.g[i] = rolled.g
 
 
 def _flux(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:

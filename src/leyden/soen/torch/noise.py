@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -42,6 +42,52 @@ class Levels:
 SILENT = Levels()
 
 
+@dataclass(frozen=True)
+class Shake:
+    """Noise on a tensor x, which becomes x + share |x| + added.
+
+    Args:
+        share: Noise relative to x.
+        added: Noise, and offsets, that do not depend on x.
+    """
+
+    share: Tensor | None = None
+    added: Tensor | None = None
+
+    def on(self, x: Tensor) -> Tensor:
+        """``x`` with the noise."""
+        shaken = x if self.share is None else x + self.share * x.abs()
+        return shaken if self.added is None else shaken + self.added
+
+    @classmethod
+    def stacked(cls, steps: Sequence[Shake], dim: int) -> Shake:
+        """What was drawn step by step as one, with time along a new dimension."""
+        shares, added = [s.share for s in steps], [s.added for s in steps]
+        return cls(_stacked(shares, dim), _stacked(added, dim))
+
+
+def _stacked(tensors: Sequence[Tensor | None], dim: int) -> Tensor | None:
+    present = [t for t in tensors if t is not None]
+    return torch.stack(present, dim) if present else None
+
+
+@dataclass(frozen=True)
+class ShakenWeights:
+    """Noise on the weights of a connection: missing ones stay missing.
+
+    Args:
+        noise: Of the connection.
+        mask: Which weights exist, (to, from).
+    """
+
+    noise: Disturbance
+    mask: Tensor
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        """The weights at one step, (to, from)."""
+        return self.noise("j", weight) * self.mask
+
+
 class Disturbance:
     """What ``levels`` do to the tensors of one forward; offsets are drawn at first use and kept.
 
@@ -57,13 +103,18 @@ class Disturbance:
 
     def __call__(self, key: str, x: Tensor) -> Tensor:
         """``x`` disturbed as ``key``: (batch, nodes), (batch, time, nodes), or weights (to, from)."""
-        std = self.levels.noise.get(key)
+        return self.drawn(key, x).on(x)
+
+    def drawn(self, key: str, like: Tensor) -> Shake:
+        """What is done to a tensor of the shape of ``like``, drawn now."""
+        std, share, added = self.levels.noise.get(key), None, None
         if std is not None:
-            scale = std * x.abs() if self.levels.relative else std
-            x = x + self._normal(x, x.shape) * scale
+            normal = self._normal(like, like.shape) * std
+            share, added = (normal, None) if self.levels.relative else (None, normal)
         if key in self.levels.perturb:
-            x = x + self._offset(key, x)
-        return x
+            offset = self._offset(key, like)
+            added = offset if added is None else added + offset
+        return Shake(share, added)
 
     def forget(self) -> None:
         """Draw offsets anew from now on."""

@@ -35,7 +35,7 @@ def roll(
         return _at_once(layer, phi, state, now)
     return (
         layer.sequence(phi, state, loop, now)
-        or served(layer, phi, state[0], loop, now, observed=observed)
+        or served(layer, phi, state, loop, loop_state, now, observed=observed)
         or _stepped(layer, phi, state, loop, loop_state, now)
     )
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..connections import Connection, Nocc, Wicc
 from .edges import Edge, Fixed, NoccEdge, WiccEdge
 from .ends import Ends
-from .noise import Disturbance
+from .noise import Disturbance, ShakenWeights
 from .rates import Rates
 from .sources import source
 
@@ -59,7 +59,7 @@ def edge(
         disturbance: Noise on the weights.
         as_fixed: Whether to leave the multiplier circuits out.
     """
-    disturbed = (lambda w: disturbance("j", w) * mask) if disturbance.levels.keys else None
+    disturbed = ShakenWeights(disturbance, mask) if disturbance.levels.keys else None
     settings = connection.params.connection_params
     if settings is None or ends is None or as_fixed:
         return Fixed(weight, disturbed)

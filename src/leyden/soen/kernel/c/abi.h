@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Changes whenever a structure or a function does, so that an old binary is never called with new arguments. */
-#define LEYDEN_SOEN_ABI 3
+#define LEYDEN_SOEN_ABI 4
 
 enum source { TANH, TELU, SIMPLE_GELU, RELU, TANH_GAUSS, HEAVISIDE, RATES, RATES_EDGE };
 
@@ -70,7 +70,8 @@ typedef struct {
     const void *signal;     /* (batch, steps, from), states of the source nodes */
     const int32_t *start;   /* (edges), source node of each */
     const int32_t *first;   /* (to + 1), first edge of each target */
-    const void *program;    /* (edges), the flux that programs each */
+    int64_t program_stride; /* elements from one step to the next, 0 where all steps have the same */
+    const void *program;    /* (edges) or (steps, edges), the flux that programs each */
     const void *out;        /* (to), from states to flux */
     const void *inductance; /* (to), of the output; NOCC */
     void *states;           /* (batch, keep ? steps + 1 : 1, states); step 0 is given. WICC: one an edge;
@@ -88,7 +89,77 @@ typedef struct {
     const void *flux;       /* gradient of the flux, (batch, steps, to) */
     void *states;           /* (batch, states), of the last states on entry, of the first ones on return */
     void *signal;           /* (batch, steps, from), zero before the call */
-    double *program;        /* (edges), zero before the call */
+    double *program;        /* as `edges.program`, zero before the call */
 } edges_adjoint;
+
+/* One number a node, of every sample and step; strides are 0 where it does not change. */
+typedef struct {
+    const void *at;
+    void *gradient;         /* where it changes: (batch, steps, nodes), zero before the adjoint */
+    int64_t by_sample, by_step;
+} field;
+
+/* x becomes x + share |x| + added; (batch, steps, nodes) each, or 0. */
+typedef struct { void *share; const void *added; } noise;
+
+enum kind { DENDRITE, COILS, ARMS, SOMA };
+
+/* offset, bias, then: plus and minus of a dendrite or a multiplier with coils; of a soma also its threshold;
+   alpha, beta, beta_out of a multiplier without coils */
+#define SLOTS 5
+
+/* A layer among others that step together. */
+typedef struct {
+    int64_t start, nodes;   /* place among the nodes of all */
+    int64_t hidden;         /* place among the hidden states of all; arms: s1 of all nodes, then s2 */
+    int64_t connections;    /* into it */
+    int32_t kind, source;
+    field slot[SLOTS];
+    const void *fan_in;     /* (nodes), arms */
+    noise phi, g, s;        /* the loop leaves in phi.share the derivative of what it adds */
+    double width, height;   /* of the triangle that stands for the derivative of a spike */
+} layer;
+
+/* A connection into a layer, from it or another. */
+typedef struct {
+    int64_t source;         /* number of the layer that it comes from */
+    int32_t loop;           /* whether it is the layer's own: noise on the flux acts before it */
+    int32_t late;           /* whether its flux is that of the circuits' states before the step */
+    int32_t fresh;          /* whether it sees the new state of its source */
+    const void *weight;     /* (to, from) or (steps, to, from); 0 for circuits */
+    int64_t weight_stride;  /* elements from one step to the next, 0 where all steps have the same */
+    const edges *edges;     /* its circuits, or 0; of this, what is about sequences is not looked at */
+    int64_t states;         /* place among the states of all circuits */
+    double *program;        /* gradient of the programming flux, zero before the adjoint */
+} connection;
+
+/* Layers that step together, in order. */
+typedef struct {
+    int64_t batch, steps, nodes, hidden, states, layers, threads;
+    int64_t jacobi;         /* whether all see the states before the step, else new ones of those before them */
+    int64_t keep;           /* whether hidden and circuits' states are kept of every step, else only the last */
+    int64_t phi_stride;     /* elements from one sample to the next */
+    const void *phi;        /* (batch, steps, nodes), external flux */
+    void *flux;             /* (batch, steps, nodes), the whole flux, kept for the adjoint; or 0 */
+    void *history;          /* (batch, steps + 1, nodes); step 0 is given */
+    void *hiddens;          /* (batch, keep ? steps + 1 : 1, hidden); likewise */
+    void *circuits;         /* (batch, keep ? steps + 1 : 1, states); likewise */
+    const layer *layer;
+    const connection *connection; /* those into the first layer, then those into the second ... */
+    table table;
+    double dt;
+} together;
+
+/* Adjoint of `together`. */
+typedef struct {
+    int64_t given_stride;   /* elements from one sample to the next */
+    const void *given;      /* gradient of the history, (batch, steps + 1, nodes) */
+    const void *flux_given; /* gradient of the flux itself, (batch, steps, nodes); or 0 */
+    const void *hiddens_given; /* gradient of the hidden states of every step, (batch, steps + 1, hidden); or 0 */
+    void *phi;              /* (batch, steps + 1, nodes), gradient of the whole flux; the last row is zero */
+    void *start;            /* (batch, nodes), gradient of the first states */
+    void *hidden, *circuits; /* (batch, hidden) and (batch, states), of the last on entry, of the first on return */
+    double *sums;           /* (SLOTS + 1, nodes), gradients of what does not change, then parts of that of dt; zero */
+} together_adjoint;
 
 #endif

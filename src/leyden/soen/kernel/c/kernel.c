@@ -47,6 +47,8 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "loop.inc"
 #include "call.inc"
 #include "edges.inc"
+#include "layers.inc"
+#include "together.inc"
 #undef REAL
 #undef SINGLE
 #undef NAME
@@ -68,6 +70,8 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #undef AT_ONCE
 #undef LONGEST
 #undef EDGE_INSTANCES
+#undef LAYER_INSTANCES
+#undef RARE
 
 #define REAL double
 #define SINGLE 0
@@ -79,3 +83,5 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "loop.inc"
 #include "call.inc"
 #include "edges.inc"
+#include "layers.inc"
+#include "together.inc"
