@@ -21,7 +21,7 @@ NAMES = (
     "recurrent",
     "WICC",
     "NOCC",
-    "multiplier loop",
+    "WICC loop",
     "Jacobi",
     "feedback",
     "Jacobi feedback",
