@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import warnings
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -150,31 +151,43 @@ def test_after_a_shortage_that_passes_whole_batches_are_trained_on_again(
     assert (state["size"], state["wait"], state["proved"]) == (16, 2, 0)  # as if nothing had been
 
 
+MOODY: dict[str, Any] = {
+    "trainer": {"val_check_interval": "5 steps"},
+    "checkpoint": {"every": "1 step"},
+    "trackers": [],
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run that was short of memory now and then, and never killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(WorkingSize, "PATIENCE", 2)
+        warnings.simplefilter("ignore", ShortageWarning)
+        train(toy_parts(model=partial(Hungry, 3, moody), **MOODY), folder)
+    return newest(folder)
+
+
 @QUIET
 @pytest.mark.parametrize(
-    "moment", [("on_step_end", s) for s in range(2, 19, 2)] + [("on_validation_end", 14)]
+    ("hook", "step"), [("on_step_end", 3), ("on_step_end", 8), ("on_step_end", 13), ("on_validation_end", 15)]
 )
 def test_a_run_killed_while_it_waits_or_tries_ends_as_if_it_had_not_been(
-    moment: tuple[str, int], tmp_path: Path, impatient: None
+    hook: str, step: int, whole: dict[str, Any], tmp_path: Path, impatient: None
 ) -> None:
-    settings: dict[str, Any] = {
-        "model": partial(Hungry, 3, moody),
-        "trainer": {"val_check_interval": "3 steps"},
-        "checkpoint": {"every": "1 step"},
-    }
-    train(toy_parts(**settings), tmp_path / "whole")
-    whole = what_must_agree(newest(tmp_path / "whole"), tmp_path / "whole")
-    remembered = whole["leyden"]["driver"]["memory"], whole["leyden"]["ranks"][0]["driver"]["evaluation"]
+    leyden = whole["leyden"]
+    remembered = leyden["driver"]["memory"], leyden["ranks"][0]["driver"]["evaluation"]
     assert all(state["wait"] > 2 for state in remembered)  # there is something to forget
 
-    def doomed() -> int:
-        train(toy_parts(callbacks=[Killer(*moment)], **settings), tmp_path / "killed")
-        return 0
+    def parts(*callbacks: Killer) -> Any:
+        return toy_parts(model=partial(Hungry, 3, moody), callbacks=list(callbacks), **MOODY)
 
-    assert in_child(doomed) == KILLED
-    train(toy_parts(**settings), tmp_path / "killed")
-    again = what_must_agree(newest(tmp_path / "killed"), tmp_path / "killed")
-    whole["leyden"]["session"]["callbacks"] = again["leyden"]["session"]["callbacks"] = {}
+    assert in_child(lambda: train(parts(Killer(hook, step)), tmp_path).steps) == KILLED
+    train(parts(), tmp_path)
+    again = newest(tmp_path)
+    for tree in (leyden, again["leyden"]):
+        tree["seconds"], tree["session"]["callbacks"] = 0, {}
     assert differences(whole, again) == []
 
 
