@@ -87,7 +87,7 @@ LEAN: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
     "noise": (KERNEL, dendrites(noise={"s": 0.01, "g": 0.02}), loop(), SEEN),
     "offsets": (KERNEL, dendrites(perturb={"s_std": 0.01, "phi_mean": 0.02}), loop(), {}),
     "learnable time step of a multiplier loop": (STEPS, dendrites(), loop(**WICC), {"dt_learnable": True}),
-    "other kinds": (STEPS, [layer("Linear", 3), layer("GRU", 5), layer(SD, 4)], INTO, {}),
+    "other kinds": (KERNEL, [layer("Linear", 3), layer("GRU", 5), layer(SD, 4)], INTO, {}),
     "WICC": (KERNEL, dendrites(), [edge(0, 1, **WICC), edge(1, 2, **HALF)], {}),
     "NOCC": (KERNEL, dendrites(), [edge(0, 1, **NOCC), edge(1, 2, **SPARSE)], {}),
     "stepwise": (KERNEL, dendrites(), loop(), SWEEP | SEEN),
@@ -162,7 +162,30 @@ RICH: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
     "learnable time step of feedback": (KERNEL, multipliers(), FEEDBACK, SWEEP | {"dt_learnable": True}),
     "mixed Jacobi": (KERNEL, [*dendrites()[:2], layer(SD, 4, source_func="Tanh")], FEEDBACK, LATE),
 }
-CIRCUITS = LEAN | RICH
+
+
+def cells(kind: str, **rest: Any) -> list[dict[str, Any]]:
+    return [layer("Linear", 3), layer(kind, 5) | rest, layer(SD, 4)]
+
+
+#: recurrent cells, which kernels for whole sequences serve, or not
+CELLS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
+    **{kind: (KERNEL, cells(kind), INTO, SEEN) for kind in ("RNN", "GRU", "LSTM", "MinGRU", "LeakyGRU")},
+    **{f"recurrent {kind}": (KERNEL, cells(kind), loop(), SEEN) for kind in ("RNN", "LSTM", "LeakyGRU")},
+    **{f"recurrent {kind}": (STEPS, cells(kind), loop(), SEEN) for kind in ("GRU", "MinGRU")},
+    **{f"noisy {kind}": (KERNEL, cells(kind, noise={"s": 0.1}), INTO, {}) for kind in ("RNN", "GRU", "LSTM")},
+    "noisy recurrent RNN": (STEPS, cells("RNN", noise={"s": 0.1}), loop(), {}),
+    "noisy recurrent LeakyGRU": (KERNEL, cells("LeakyGRU", noise={"s": 0.1, "phi": 0.1}), loop(), {}),
+    "LeakyGRU with noisy parameters": (
+        STEPS,
+        cells("LeakyGRU", noise={"extras": {"decay_bias": 0.1}}),
+        loop(),
+        {},
+    ),
+    "RNN with relative noise": (KERNEL, cells("RNN", noise={"s": 0.1, "relative": True}), INTO, {}),
+    "LeakyGRU with relative noise": (STEPS, cells("LeakyGRU", noise={"s": 0.1, "relative": True}), INTO, {}),
+}
+CIRCUITS = LEAN | RICH | CELLS
 
 
 def outcome(net: Any, way: ways.Way) -> tuple[Any, dict[str, torch.Tensor]]:
@@ -174,7 +197,12 @@ def outcome(net: Any, way: ways.Way) -> tuple[Any, dict[str, torch.Tensor]]:
         generator=torch.Generator().manual_seed(1),
         dtype=torch.float64,
     )
-    initial = {2: torch.full((4,), 0.05, dtype=torch.float64)} if len(net.ordered) > 2 else {}
+    initial: dict[Any, torch.Tensor] = {}
+    if len(net.ordered) > 2:
+        initial[2] = torch.full((4,), 0.05, dtype=torch.float64)
+        initial[1] = torch.full((5,), 0.03, dtype=torch.float64)
+        if "h" in net.layer(1).hidden:  # what is carried on is not what was shown
+            initial["layer_1.h"] = torch.full((5,), -0.02, dtype=torch.float64)
     with at_most(way):
         simulated = net.simulate(x, initial, torch.Generator().manual_seed(7))
         leaves = {n: p for n, p in net.named_parameters() if p.requires_grad}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..connections import Connection
-from ..torch.edges import Edge, Fixed
+from ..torch.edges import product
 from ..torch.layer import Layer
 from ..torch.rates import Rates
 from .segments import Segment, Wire, together
@@ -60,14 +60,14 @@ class _Chain:
             return False
         loop = f.loop(i)
         own = None if loop is None else f.edges[loop.key]
-        if (own is not None and not _product(own)) or decide(layer, f.x, own, f.nows[i]).way != "compiled":
+        if not product(own) or decide(layer, f.x, own, f.nows[i]).way != "compiled":
             return False
         return self._plain(layer) or not any(c.from_layer in self.places for c in f.into(i))
 
     def _plain(self, layer: Layer) -> bool:
         """Whether matrix products bring the flux of a layer, and nothing else."""
         into = self.f.into(layer.layer_id)
-        return layer is not self.f.layers[0] and all(_product(self.f.edges[c.key]) for c in into)
+        return layer is not self.f.layers[0] and all(product(self.f.edges[c.key]) for c in into)
 
     def add(self, layer: Layer, flux: Callable[[Layer], Tensor]) -> None:
         """Make a layer the next part of the call."""
@@ -114,8 +114,3 @@ class _Chain:
             self.outcome.histories[i] = history
             self.outcome.states[i] = (history[:, -1],)
         return len(self.segments)
-
-
-def _product(edge: Edge) -> bool:
-    """Whether a connection is a fixed matrix product."""
-    return type(edge) is Fixed and edge.disturbed is None

@@ -45,6 +45,9 @@ def explained(network: Network) -> str:
         else:
             flux = x.new_zeros(1, 1, layer.params.dim)
             own = None if loop is None else f.edges[loop.key]
+            if layer.sequence(flux, f.states[layer.layer_id], own, f.nows[layer.layer_id]) is not None:
+                lines.append(f"{name}: all steps in one operation")
+                continue
             lines.append(f"{name}: {_told(decide(layer, flux, own, f.nows[layer.layer_id]))}")
     return "\n".join(lines)
 

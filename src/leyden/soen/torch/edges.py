@@ -61,6 +61,11 @@ class Edge:
         return self.weight if self.disturbed is None else self.disturbed(self.weight)
 
 
+def product(edge: Edge | None) -> bool:
+    """Whether a connection, if there is one, is the same matrix product at every step."""
+    return edge is None or (type(edge) is Fixed and edge.disturbed is None)
+
+
 class Fixed(Edge):
     """phi = J s."""
 

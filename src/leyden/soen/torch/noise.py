@@ -116,6 +116,12 @@ class Disturbance:
             added = offset if added is None else added + offset
         return Shake(share, added)
 
+    def sequence(self, key: str, like: Tensor, steps: int) -> Shake:
+        """What is done at each of some steps to a tensor of the shape of ``like``, with time along dim 1."""
+        if key not in self.levels.keys:
+            return Shake()
+        return Shake.stacked([self.drawn(key, like) for _ in range(steps)], 1)
+
     def forget(self) -> None:
         """Draw offsets anew from now on."""
         self.offsets = {}

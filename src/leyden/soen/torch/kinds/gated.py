@@ -8,8 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ... import layers
+from ...kernel.gates import at_once, leaking
 from ...problems import CircuitError
-from ..edges import Edge
+from ..edges import Edge, product
 from ..layer import Birth, Layer, Now, Rolled, State, Step
 from ..scan import scan
 
@@ -98,6 +99,19 @@ class LeakyGRU(Layer):
         n = torch.tanh(phi @ p["W_in"].t() + p["candidate_bias"] + p["reset"] * (h @ p["W"].t()))
         z = torch.sigmoid(p["decay_bias"])
         return Step((now.noise("s", z * h + (1.0 - z) * n),), phi)
+
+    def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
+        levels, p = now.noise.levels, now.values
+        disturbed = levels.keys - {"phi", "s"} or (levels.relative and "s" in levels.keys)
+        if not product(loop) or disturbed or not at_once(phi, p["W"]):
+            return None
+        weight = p["reset"].unsqueeze(1) * p["W"]
+        weight = weight if loop is None else weight + p["W_in"] @ loop.weight
+        noise = now.noise.sequence("s", state[0], phi.shape[1]).added
+        rate = 1.0 - torch.sigmoid(p["decay_bias"])
+        history = leaking(phi @ p["W_in"].t(), weight, p["candidate_bias"], rate, state[0], noise)
+        seen = phi if loop is None else phi + history[:, :-1] @ loop.weight.t()
+        return Rolled(history, (history[:, -1],), (), seen)
 
 
 def _decay(params: layers.LeakyGRU, dt: float) -> Tensor:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor, nn
 
-from ..layer import Birth, Layer, Now, State, Step
+from ...kernel.gates import at_once, leaking
+from ..edges import Edge, product
+from ..layer import Birth, Layer, Now, Rolled, State, Step
 
 
 class Weights(nn.Module):
@@ -37,6 +40,7 @@ class Cell(Layer):
     """A recurrent cell. Noise acts on what is shown; the state that the cell carries on has none."""
 
     gates: ClassVar[int] = 1
+    folds: ClassVar[bool] = True  # whether weights of a self connection can be added to those of the cell
     hidden = ("h",)
 
     def __init__(self, birth: Birth) -> None:
@@ -51,7 +55,27 @@ class Cell(Layer):
         h = self._next(phi, state[1])
         return Step((now.noise("s", h), h), phi)
 
+    def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
+        noisy = "s" in now.noise.levels.keys
+        served = loop is None or (self.folds and product(loop) and not noisy)
+        if not served or not at_once(phi, self.module.weight_hh_l0):
+            return None
+        own, driven = self.module.weight_hh_l0, phi
+        if loop is not None:  # the input's weights act on what is shown, which is the cell's own state
+            own = own + self.module.weight_ih_l0 @ loop.weight
+            shift = (state[0] - state[1]) @ loop.weight.t()  # save for the first step
+            driven = torch.cat([phi[:, :1] + shift.unsqueeze(1), phi[:, 1:]], 1)
+        states, final = self._all(driven, state[1:], own)
+        shown = now.noise.sequence("s", state[0], phi.shape[1]).on(states)
+        history = torch.cat([state[0].unsqueeze(1), shown], 1)
+        seen = phi if loop is None else phi + history[:, :-1] @ loop.weight.t()
+        return Rolled(history, (history[:, -1], *final), (), seen)
+
     def _next(self, phi: Tensor, h: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """All states (batch, time, nodes) and the final ones, with these recurrent weights."""
         raise NotImplementedError
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -65,14 +89,28 @@ class RNN(Cell):
     def _next(self, phi: Tensor, h: Tensor) -> Tensor:
         return torch.rnn_tanh_cell(phi, h, *self._tensors())
 
+    def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        into, _, bias, own_bias = self._tensors()
+        offset = bias + own_bias
+        states = leaking(phi @ into.t(), own, offset, torch.ones_like(offset), state[0])[:, 1:]
+        return states, [states[:, -1]]
+
 
 class GRU(Cell):
     """h' = (1 - z) n + z h, n = tanh(W_in phi + b_in + r (W_hn h + b_hn))."""
 
     gates = 3
+    folds = False  # the reset gate acts on the one and not on the other
 
     def _next(self, phi: Tensor, h: Tensor) -> Tensor:
         return torch.gru_cell(phi, h, *self._tensors())
+
+    def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        (h,) = state
+        into, _, *biases = self._tensors()
+        weights = [into, own, *biases]
+        states, final = torch.gru(phi, h.unsqueeze(0).contiguous(), weights, True, 1, 0.0, False, False, True)
+        return states, [final[0]]
 
 
 class LSTM(Cell):
@@ -87,3 +125,9 @@ class LSTM(Cell):
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         h, c = torch.lstm_cell(phi, [state[1], state[2]], *self._tensors())
         return Step((now.noise("s", h), h, c), phi)
+
+    def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        into, _, *biases = self._tensors()
+        weights, first = [into, own, *biases], [s.unsqueeze(0).contiguous() for s in state]
+        states, h, c = torch.lstm(phi, first, weights, True, 1, 0.0, False, False, True)
+        return states, [h[0], c[0]]
