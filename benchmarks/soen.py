@@ -27,6 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import torch
 from torch import Tensor
 
+from _soen_kinds import kinds
 from _soen_rivals import Source, heaviside, in_place, layers, stacked, tabled
 from interleave import Goal, finish, in_turns, seconds, table
 from leyden import soen
@@ -306,6 +307,7 @@ def main() -> None:
     print(table(HEADINGS, rows))
     if "CASES" not in os.environ:
         goals += against_time()
+        kinds(min(3, ROUNDS))
     finish("soen", goals)
 
 

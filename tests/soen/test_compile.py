@@ -15,7 +15,7 @@ from tests.soen.kernel.test_ways import CIRCUITS, KERNEL, LEAN, network
 #: circuits whose every sequence is one operator, without noise, whose draws a compiled program orders anew
 SKIPPED = ("noise", "offsets", "WICC", "NOCC", "Jacobi")
 WHOLE = [name for name, (way, *_) in LEAN.items() if way == KERNEL and name not in SKIPPED]
-STEPPED = ("mixed Jacobi", "WICC loop", "multipliers", "other kinds")
+STEPPED = ("mixed Jacobi", "WICC loop", "multipliers", "recurrent GRU")
 
 
 @pytest.fixture(autouse=True)
