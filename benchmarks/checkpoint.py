@@ -96,7 +96,7 @@ def trained(widths: tuple[int, ...], folder: Path, every: int) -> tuple[list[flo
     settings: Any = parts.run
     settings.checkpoint = Checkpoint(every=Duration(every, "steps"))
     with Waits() as waits:
-        fit(parts, RunFolder(folder))
+        fit(lambda: parts, RunFolder(folder))
     return waits.taken[1:], steps
 
 

@@ -141,7 +141,7 @@ def leyden(folder: Path, last: int) -> None:
     settings.checkpoint = Checkpoint(every=Duration(EVERY, "steps"))
     noisy = LeydenDataset(Arrays(*samples()), transforms=[Noise(std=0.1)])
     parts = replace(parts, train=noisy, schedules={"lr": Cosine()})
-    fit(parts, RunFolder(folder))
+    fit(lambda: parts, RunFolder(folder))
     torch.save(kept[0].state_dict(), folder / "weights.pt")
     (folder / "table.csv").write_bytes((folder / "logs" / "repeat_0" / "metrics.csv").read_bytes())
 

@@ -1,13 +1,19 @@
-"""Several processes of one run, each in a session of its own, over gloo."""
+"""Several processes of one run, over gloo: each in a session of its own, or started by Lightning."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.faults.children import Child
+from tests.faults.runs import write
 
 
 def ranks(world: int, work: Callable[[int], int], log: Path) -> list[Child]:
@@ -32,3 +38,46 @@ def ranks(world: int, work: Callable[[int], int], log: Path) -> list[Child]:
     return [
         Child(lambda rank=rank: member(rank), log.with_name(f"{log.name}.{rank}")) for rank in range(world)
     ]
+
+
+#: the command ``leyden train``, with something done first in the process of rank 1, which rank 0 starts
+COMMAND = """\
+import os, sys, warnings
+sys.path.insert(0, {home!r})
+if os.environ.get("LOCAL_RANK") == "1":
+{body}
+warnings.simplefilter("always")
+from leyden.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class Command:
+    """``leyden train`` on two devices, whose second process Lightning starts.
+
+    Args:
+        folder: Where to train `runs.RUN`.
+        words: More of the command line.
+        body: Python that the process of rank 1 runs before the command.
+    """
+
+    def __init__(self, folder: Path, *words: str, body: str = "pass") -> None:
+        file, self.log = write(folder), folder.with_suffix(".log")
+        script = folder / "both.py"
+        home = str(Path(__file__).parents[2])
+        script.write_text(COMMAND.format(home=home, body=textwrap.indent(body, "    ")))
+        line = [sys.executable, script, "train", file, f"folder.root={folder}", "trainer.devices=2", *words]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)
+
+    def wait(self, seconds: float = 120.0) -> int:
+        """The exit code of rank 0; whatever is left of the others is ended."""
+        try:
+            return self.process.wait(seconds)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def said(self) -> str:
+        """What all processes have printed, the end of it."""
+        return self.log.read_text()[-20_000:]

@@ -20,12 +20,14 @@ import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from leyden.backends.torch.signals import CODES, held_back
 from leyden.cli import check, results, run_file, terminal
 from leyden.cli.outcome import INTERRUPTED, PREEMPTED
+from leyden.runs.processes import several
 
 if TYPE_CHECKING:
     from leyden.main.check import Report
@@ -47,15 +49,24 @@ def run(args: Namespace) -> int:
 
 @contextmanager
 def preemptible() -> Generator[None]:
-    """Leave with `PREEMPTED` on SIGTERM and SIGUSR1 around the training, which has its own way to leave."""
+    """Leave with `PREEMPTED` on SIGTERM and SIGUSR1 around the training, which has its own way to leave.
+
+    One of several processes would leave the others waiting for it: what it is sent before the training, or
+    between two repeats, is kept for the training, which all of them leave together.
+    """
+
+    together = several()
 
     def leave(number: int, frame: FrameType | None) -> None:
-        print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
-        raise SystemExit(PREEMPTED)
+        if not together:  # else it was held back to the end, and all is done
+            print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
+            raise SystemExit(PREEMPTED)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    numbers = CODES if together else (signal.SIGTERM, signal.SIGUSR1)
+    before = {number: signal.signal(number, leave) for number in numbers}
     try:
-        yield
+        with held_back() if together else nullcontext():
+            yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

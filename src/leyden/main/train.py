@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from leyden.runs import atomic
 from leyden.runs.begin import begin
 from leyden.runs.folder import RunFolder
 from leyden.runs.place import place
+from leyden.runs.processes import rank
 from leyden.runs.results import Row, Spread, spreads
 from leyden.spec import Run, UserError, load
 
@@ -24,10 +26,7 @@ if TYPE_CHECKING:
     from leyden.backends.outcome import Outcome
 
 #: where the processes that rank 0 starts find the run; rank 0 has resolved it once, for all
-FOLDER, REPEAT = "LEYDEN_RUN_FOLDER", "LEYDEN_REPEAT"
-
-#: times that one process goes back to a checkpoint by itself
-MOST_RETURNS = 3
+FOLDER = "LEYDEN_RUN_FOLDER"
 
 Announce = Callable[[RunFolder, Report], None]
 
@@ -74,7 +73,7 @@ def train(
         RunFileError: the run file is wrong; every problem is in it.
         DataError: the data is.
     """
-    if _rank() != 0:
+    if rank() != 0:
         return _take_part(run, overrides, fresh, allow_imports)
     run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
     folder = place(run, fresh=fresh)
@@ -98,8 +97,7 @@ def train(
 
 def _one(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]) -> int:
     """Train one repeat and record how it went; the exit code it asks for."""
-    os.environ[FOLDER], os.environ[REPEAT] = str(folder.path.absolute()), str(repeat)
-    with _logging_to(folder.logs(repeat) / "log.txt"):
+    with _logging_to(folder.logs(repeat) / "log.txt"), _told_to_children(folder):
         try:
             outcome = _fit(run, repeat, folder, sources)
         except Exception as error:
@@ -125,55 +123,46 @@ def _one(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]
 
 
 def _fit(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]) -> Outcome:
-    """Fit; go back to the newest checkpoint after half an update, or after NaN where the run file says so."""
-    from leyden.backends.torch.fit import HalfUpdateError, NonFiniteError, fit
+    from leyden.backends.torch.fit import fit
 
-    restores = 0
-    for _ in range(MOST_RETURNS):
-        try:
-            return fit(build(run, repeat, sources), folder, restores)
-        except HalfUpdateError as error:
-            if error.world > 1:
-                raise
-            why = str(error)
-        except NonFiniteError as error:
-            if run.trainer.non_finite != "restore" or error.restores >= MOST_RETURNS:
-                raise
-            restores, why = error.restores + 1, f"{error} The learning rate is halved"
-        logging.getLogger("leyden").warning("%s; going back to the newest checkpoint", why)
-    return fit(build(run, repeat, sources), folder, restores)
+    return fit(partial(build, run, repeat, sources), folder)
 
 
 def _take_part(
     run: Run | str | os.PathLike[str], overrides: Sequence[str], fresh: bool, allow_imports: bool
 ) -> Result:
-    """What every process but that of rank 0 does: the same fit; folder and results are rank 0's to write."""
-    if FOLDER in os.environ:
-        folder = RunFolder(Path(os.environ[FOLDER]))
+    """What every process but that of rank 0 does: the same fits; folder and results are rank 0's to write.
+
+    One that rank 0 has started leaves without a code: Lightning kills rank 0, which may still be writing,
+    as soon as such a process ends with one.
+    """
+    started = os.environ.pop(FOLDER, "")
+    if started:
+        folder = RunFolder(Path(started))
         run = load(folder.resolved, allow_imports=allow_imports, environ={})
-        return Result(
-            folder=folder,
-            rows=(),
-            exit_code=_fit(run, int(os.environ[REPEAT]), folder, opened(run)).exit_code,
-        )
-    if fresh:
+    elif fresh:
         raise UserError(
             "--fresh cannot be agreed on by processes that another program starts; set folder.group instead"
         )
-    run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
-    folder = place(run)
+    else:
+        run = run if isinstance(run, Run) else load(run, overrides, allow_imports=allow_imports)
+        folder = place(run)
     done = {row.repeat for row in folder.rows() if row.is_done}
     sources, code = opened(run), 0
     for repeat in sorted(set(range(run.repeats)) - done):
         if code := _fit(run, repeat, folder, sources).exit_code:
             break
-    return Result(folder=folder, rows=(), exit_code=code)
+    return Result(folder=folder, rows=(), exit_code=0 if started else code)
 
 
-def _rank() -> int:
-    """The global rank, as whoever started this process says."""
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
-    return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()), 0)
+@contextmanager
+def _told_to_children(folder: RunFolder) -> Generator[None]:
+    """Processes that are started meanwhile find the run in their environment."""
+    os.environ[FOLDER] = str(folder.path.absolute())
+    try:
+        yield
+    finally:
+        del os.environ[FOLDER]
 
 
 @contextmanager

@@ -113,11 +113,15 @@ class CheckpointIndex:
                 self.path(old).unlink(missing_ok=True)
         return kept[name]
 
-    def newest_good(self) -> Found:
-        """The newest checkpoint whose bytes have their digest, and what is wrong with any newer ones."""
+    def newest_good(self, finite: bool = False) -> Found:
+        """The newest checkpoint whose bytes have their digest, and what is wrong with any newer ones.
+
+        Args:
+            finite: Pass over checkpoints with weights that are not finite.
+        """
         entries, problem = self._entries()
         damaged = [problem] if problem else []
-        for entry in reversed(entries):
+        for entry in reversed([entry for entry in entries if entry.finite or not finite]):
             if not (why := self.problem(entry)):
                 return Found(entry=entry, damaged=tuple(damaged))
             damaged.append(f"{self.path(entry)}: {why}")

@@ -30,7 +30,7 @@ Precision = Literal[
     "transformer-engine", "transformer-engine-float16",
 ]  # fmt: skip
 Strategy = Literal[
-    "auto", "ddp", "ddp_spawn", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true",
+    "auto", "ddp", "ddp_fork", "ddp_notebook", "ddp_find_unused_parameters_true",
     "ddp_find_unused_parameters_false", "fsdp", "fsdp_cpu_offload", "deepspeed", "deepspeed_stage_1",
     "deepspeed_stage_2", "deepspeed_stage_3", "deepspeed_stage_2_offload", "deepspeed_stage_3_offload", "xla",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.trainer import call
 
 from leyden.backends.torch import lightning_private as private
@@ -98,6 +99,7 @@ def test_lightning_has_the_name(name: tuple[str, str], trainer: pl.Trainer) -> N
         "call": call,
         "module": module,
         "strategy": DDPStrategy(),
+        "launcher": _SubprocessScriptLauncher,
     }
     attrgetter(name[1])(roots[name[0]])
 

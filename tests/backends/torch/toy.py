@@ -155,7 +155,7 @@ def train(parts: Parts, folder: Path) -> Outcome:
     """Fit ``parts`` in a run folder at ``folder``."""
     from leyden.backends.torch.fit import fit
 
-    return fit(parts, RunFolder(folder))
+    return fit(lambda: parts, RunFolder(folder))
 
 
 def records(folder: Path) -> list[dict[str, float]]:

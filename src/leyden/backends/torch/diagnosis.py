@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,31 +57,46 @@ class Witness:
             output.register_hook(lambda grad: self.backwards.append((name, bool(torch.isfinite(grad).all()))))
 
 
-def find(model: nn.Module, batch: dict[str, Tensor], again: Callable[[], Iterable[int]]) -> Finding:
-    """Where the step whose gradients are not finite goes wrong; weights must be those from before it.
-
-    Args:
-        model: The model.
-        batch: The samples of this process.
-        again: Takes the step's forward and backward passes once more, with the same random numbers; gives the
-            number of samples after each piece.
-    """
+def at_rest(model: nn.Module, batch: dict[str, Tensor]) -> Finding:
+    """What is not finite before the step has begun: a weight, or the samples of this process."""
     for name, parameter in model.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
             return Finding(f"the parameter {name}, before the step")
     for name, tensor in batch.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             return Finding(f"the data: `{name}`", bad_rows(tensor))
+    return Finding()
+
+
+def in_motion(model: nn.Module, again: Callable[[], Iterable[int]]) -> Finding:
+    """Where the step whose gradients are not finite goes wrong; weights must be those from before it.
+
+    Args:
+        model: The model.
+        again: Takes the step's forward and backward passes once more, with the same random numbers; gives the
+            number of samples after each piece.
+    """
     witness = Witness(model)
     with witness.looking():
-        for samples in again():
-            if witness.bad_output is not None:
-                break
+        for samples in again():  # all of them, because a model's own collectives need every process
             witness.offset += samples
     if witness.bad_output is not None:
         name, rows = witness.bad_output
         return Finding(f"the output of module {_quoted(name)}", rows)
     return _in_backward(model, witness.backwards)
+
+
+def together(told: Sequence[tuple[str, list[int]]]) -> tuple[str, list[int]]:
+    """What several processes found, as one: where it begins, and with which samples.
+
+    Args:
+        told: What each rank found, in words, and its samples; the words of the first that found any count.
+    """
+    where = next((words for words, _ in told if words), "")
+    ranks = [rank for rank, (words, _) in enumerate(told) if words == where]
+    samples = [sample for rank in ranks for sample in told[rank][1]]
+    everywhere = not where or len(ranks) == len(told)
+    return where + ("" if everywhere else f" on rank {', '.join(map(str, ranks))}"), samples
 
 
 def _in_backward(model: nn.Module, backwards: list[tuple[str, bool]]) -> Finding:

@@ -14,6 +14,11 @@ class Driver(Protocol):
     #: whether every window needs Lightning's batch hooks and its logger connector
     hooked: bool
 
+    @property
+    def torn(self) -> str:
+        """Why the weights of this rank are those of no step; empty if they are."""
+        ...
+
     def prepare(self, place: Place) -> None:
         """Weights are on the device, optimizers made, a checkpoint's weights and optimizer loaded."""
         ...
@@ -32,6 +37,10 @@ class Driver(Protocol):
 
     def settle(self) -> None:
         """Raise what was noticed on the device but not yet read."""
+        ...
+
+    def abandon(self) -> None:
+        """A validation is left in its middle; weights are to be those that are trained."""
         ...
 
     def observe(self, step: int) -> None:

@@ -52,7 +52,6 @@ class Keeper:
         self.loaded: Mapping[str, Any] = {}
         self.place = Place()
         self.count: Callable[[], None] = lambda: None  # assigns Lightning's counters
-        self.begun = False  # in this process
         self.opened: list[Tracker] = []
         self.saved: tuple[int, str] = (-1, "")  # position of the newest checkpoint
         self.seen = 0  # step of the border before
@@ -62,11 +61,25 @@ class Keeper:
 
     # ---------------------------------------------------------------- begin
 
-    def begin(self, trainer: Trainer, driver: Driver) -> None:
-        """Put the training together on its device, restore what was loaded, open the trackers."""
-        world, self.begun = trainer.world_size, True
-        self.trainer, self.driver = trainer, driver
+    def meet(self, trainer: Trainer) -> Path | None:
+        """Find the other processes of the run, and hear from rank 0 which checkpoint all go on from.
+
+        It alone writes, so it knows when all is written; a run that goes back wants a finite one.
+        """
+        self.trainer = trainer
+        # from here on, because another process may never come; the trainer does not know its rank yet
+        rank = trainer.node_rank * trainer.num_devices + trainer.local_rank
+        self.watch.start(rank, trainer.num_nodes * trainer.num_devices)
+        private.meet(trainer)
+        world = trainer.world_size
         self.place = Place(trainer.strategy.root_device, trainer.global_rank, world, Vote.open(world))
+        newest = self.shelf.newest(finite=self.session.restores > 0) if self.place.rank == 0 else None
+        return self.place.vote.gather(newest)[0]
+
+    def begin(self, driver: Driver) -> None:
+        """Put the training together on its device, restore what was loaded, open the trackers."""
+        self.driver = driver
+        self.watch.beat()
         if self.place.rank != 0:
             self.session.trackers = []
             self.session.callbacks = [c for c in self.session.callbacks if not isinstance(c, Progress)]
@@ -77,7 +90,15 @@ class Keeper:
         for name, tracker in zip(names(self.session.trackers), self.session.trackers, strict=True):
             tracker.open(self.logs, self.parts.run.tree(), states.get(name, {}))
             self.opened.append(tracker)
-        self.watch.start(self.place.rank, world)
+
+    def settle(self) -> None:
+        """Wait until the last state is on disk; no process is done before, because all would have to go on.
+
+        Raises:
+            SaveError: it could not be written.
+        """
+        self.saver.settle()
+        self.place.vote.largest(0)
 
     def close(self) -> None:
         """Let the newest checkpoint be written, and close the trackers; nothing is measured any more."""

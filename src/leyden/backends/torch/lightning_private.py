@@ -7,9 +7,11 @@ that each name exists.
 
 from __future__ import annotations
 
+import pickle
+import random
 import signal
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -17,11 +19,15 @@ from lightning.pytorch.loops import _FitLoop
 from lightning.pytorch.overrides.distributed import _sync_module_states
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies import DDPStrategy
-from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher
+from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher, _SubprocessScriptLauncher
 from lightning.pytorch.trainer import call
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from .signals import held_back
+
 FitLoop = _FitLoop
+
+Result = TypeVar("Result")
 
 #: hooks of one training batch; a callback that overrides one makes the loop call all of them for every window
 BATCH_HOOKS = ("on_train_batch_start", "on_train_batch_end")
@@ -65,7 +71,8 @@ NAMES: dict[str, tuple[str, ...]] = {
         "_call_strategy_hook",
     ),
     "module": ("_on_before_batch_transfer",),
-    "strategy": ("_setup_model", "_register_ddp_hooks"),
+    "strategy": ("_setup_model", "_register_ddp_hooks", "_launcher"),
+    "launcher": ("_call_children_scripts",),
 }
 
 
@@ -85,6 +92,40 @@ def leave_signals_alone(trainer: Trainer) -> None:
     cast(Any, trainer)._signal_connector.register_signal_handlers = lambda: None
 
 
+def launch(trainer: Trainer, work: Callable[[], Result]) -> Result:
+    """Call ``work`` in every process of the run; those that nobody has started yet are started here.
+
+    Lightning would start them anew in every fit, and lose the type of an error that ends one. What ``work``
+    gives must be plain: with processes that are forked and joined it comes from that of rank 0.
+    """
+    launcher = take_launcher(trainer)
+    if launcher is None:
+        return work()
+    if isinstance(launcher, _SubprocessScriptLauncher):
+        start: Callable[[], None] = launcher._call_children_scripts
+
+        def start_deaf() -> None:
+            with held_back():  # until they have handlers
+                start()
+
+        launcher._call_children_scripts = start_deaf
+        return launcher.launch(work)
+    seeded = random.getstate()
+
+    def member() -> bytes:
+        random.setstate(seeded)  # Python seeds it anew in every forked process
+        return pickle.dumps(work())
+
+    return pickle.loads(launcher.launch(member))
+
+
+def take_launcher(trainer: Trainer) -> Any:
+    """What would start processes in a fit of the trainer; it has none any more."""
+    strategy: Any = trainer.strategy
+    launcher, strategy._launcher = strategy.launcher, None
+    return launcher
+
+
 def children_signaller(trainer: Trainer) -> Callable[[int], None]:
     """What passes a signal on to processes that only wait to be joined; nothing where there are none.
 
@@ -94,6 +135,13 @@ def children_signaller(trainer: Trainer) -> Callable[[int], None]:
     if isinstance(launcher, _MultiProcessingLauncher):
         return lambda number: launcher.kill(signal.Signals(number))
     return lambda number: None
+
+
+def meet(trainer: Trainer) -> None:
+    """Let the processes of the run find each other, which the trainer would do later."""
+    strategy: Any = trainer.strategy
+    strategy.setup_environment()
+    strategy.setup_environment = lambda: None
 
 
 def dump(trainer: Trainer) -> dict[str, Any]:

@@ -12,7 +12,7 @@ on_train_end, then save
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -21,7 +21,9 @@ from lightning.pytorch import Trainer
 from . import lightning_private as private
 from .driver import Driver
 from .keeper import Keeper
+from .midway import Left
 from .session import Session
+from .update import HalfUpdateError
 
 
 class Loop(private.FitLoop):
@@ -80,10 +82,8 @@ class Loop(private.FitLoop):
         private.grad_enabled()
         trainer.training = True
         private.start_validation_data(self)
-        self.keeper.begin(trainer, self.driver)
-        self.place = self.keeper.place
+        self.keeper.begin(self.driver)
         self.keeper.count = self._place
-        self.session.leave_validation = self._leave_validation
         self.session.mirror = self._mirror
         self.watched = self.driver.hooked or private.watches_batches(trainer.callbacks)
         self.watchers = self.session.watchers
@@ -171,31 +171,28 @@ class Loop(private.FitLoop):
         return position.pending == ""
 
     def _leave(self) -> bool:
-        """Agree with all ranks on signals and stops; a signal saves here and now, whatever is owed."""
+        """Agree with all ranks on signals and stops; a signal saves here and now, whatever is owed.
+
+        Raises:
+            HalfUpdateError: on all ranks, where one has weights that are not to be saved.
+        """
         keeper, session = self.keeper, self.session
         keeper.watch_clock()
         keeper.look_at_disk()
         if self.trainer.should_stop and not session.reason:
             session.reason = "a Lightning callback set trainer.should_stop"
-        self.leave, stop = keeper.place.vote.largest(keeper.signals.received, int(bool(session.reason)))
+        torn = self.driver.torn
+        self.leave, stop, any_torn = keeper.place.vote.largest(
+            keeper.signals.received, int(bool(session.reason)), int(bool(torn))
+        )
+        if any_torn:
+            raise HalfUpdateError(torn)
         if stop and not session.reason:
             session.reason = "another process asked for the end"
         if self.leave:
+            keeper.watch.obeyed = True
             keeper.finish()
         return bool(self.leave)
-
-    def _leave_validation(self, before: Callable[[], None]) -> bool:
-        """Whether to leave a validation before its end; then it is owed, and saved as such after ``before``.
-
-        Several ranks would have to agree on the batch, so there a signal waits for the validation's end.
-        """
-        self.keeper.watch.beat()
-        if self.keeper.place.world > 1 or not self.keeper.signals.received:
-            return False
-        before()
-        self.leave = self.keeper.signals.received
-        self.keeper.save()
-        return True
 
     def _mirror(self, values: Mapping[str, float]) -> None:
         """What we measure is what Lightning's callbacks monitor."""
@@ -210,8 +207,10 @@ class Loop(private.FitLoop):
         self.driver.settle()
         self._place()
         if self.trainer.enable_validation:
-            private.validate(self)
-            if self.leave:  # out of the middle of it, and saved already
+            try:
+                private.validate(self)
+            except Left as left:  # and saved already
+                self.leave = left.code
                 return
             self.driver.observe(position.step)
             session.call("on_validation_end", session.metrics)

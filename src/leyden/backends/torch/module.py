@@ -132,6 +132,11 @@ class Module(LightningModule):
         first, end = share(len(indices), self.place.rank, self.place.world)
         return [int(indices[first:end][row]) for row in rows]
 
+    @property
+    def torn(self) -> str:
+        """Why the weights are half an update further than they should be; empty if they are not."""
+        return self.step.update.torn
+
     def prepare_forward(self, place: Place) -> None:
         """What evaluation needs, too."""
         self.place = place
@@ -171,6 +176,11 @@ class Module(LightningModule):
         """Look at the newest gradients' flag."""
         self.step.guard.settle()
 
+    def abandon(self) -> None:
+        """As if the running pass had not begun."""
+        self.swap.close()
+        self.evaluation_memory.restore(self.memory_before)
+
     def observe(self, step: int) -> None:
         """Tell the schedules that follow a metric."""
         self.rates.observe(step, self.session.metrics)
@@ -179,11 +189,6 @@ class Module(LightningModule):
         self._begin_pass("val")
 
     def validation_step(self, batch: Held, batch_idx: int) -> None:
-        if self.session.leave_validation(
-            self._abandon_pass
-        ):  # it may be long; the next process does all of it
-            self.running = None
-            raise StopIteration
         assert self.running is not None
         with self.format.outside(self.place.device):
             self.running.add(batch)
@@ -215,15 +220,9 @@ class Module(LightningModule):
             at=f"the {PASSES[name]} after optimizer step {self.session.position.step - 1}",
         )
 
-    def _abandon_pass(self) -> None:
-        """As if it had not begun."""
-        self.swap.close()
-        self.evaluation_memory.restore(self.memory_before)
-
     def _end_pass(self, name: str) -> dict[str, float]:
         self.swap.close()
-        if self.running is None:  # abandoned
-            return {}
+        assert self.running is not None
         return self.running.values(name, max(self.session.position.step - 1, 0))
 
     def state(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 
 #: what a rank says of its attempt at a step; the largest of all ranks' words counts
-OK, OUT_OF_MEMORY, FAILED = 0, 1, 2
+OK, OUT_OF_MEMORY, FAILED, TORN = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)

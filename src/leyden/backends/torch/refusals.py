@@ -9,7 +9,6 @@ from leyden.spec.walk import steps_by_itself
 REPLICATED = {
     "auto": "popen",
     "ddp": "popen",
-    "ddp_spawn": "spawn",
     "ddp_fork": "fork",
     "ddp_notebook": "fork",
 }
@@ -37,14 +36,4 @@ def refusals(run: Run) -> list[tuple[str, str]]:
                 "must be raise for a LightningModule, whose gradients are its own; drop it",
             )
         )
-    if settings.non_finite == "restore" and _several(run):
-        rule = "can be restore for one process only: several cannot go back by themselves; use skip or raise"
-        problems.append(("trainer.non_finite", rule))
     return problems
-
-
-def _several(run: Run) -> bool:
-    """Whether the run file asks for more than one process."""
-    devices = run.trainer.devices
-    asked = len(devices) if isinstance(devices, list) else devices
-    return run.trainer.num_nodes > 1 or (isinstance(asked, int) and asked not in (0, 1))

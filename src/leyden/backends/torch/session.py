@@ -31,7 +31,6 @@ class Session:
         self.restores = 0  # times that the run has gone back to a checkpoint with half the learning rate
         self.reason = ""  # why a callback wants the fit to end
         self.read_rates: Callable[[], Mapping[str, float]] = dict[str, float]
-        self.leave_validation: Callable[[Callable[[], None]], bool] = lambda before: False
         self.mirror: Callable[[Mapping[str, float]], None] = lambda values: (
             None
         )  # into Lightning's callback_metrics

@@ -27,9 +27,13 @@ class Shelf:
     def __init__(self, index: CheckpointIndex) -> None:
         self.index = index
 
-    def newest(self) -> Path | None:
-        """The newest checkpoint whose bytes are what was written; damaged ones are named in a warning."""
-        found = self.index.newest_good()
+    def newest(self, finite: bool = False) -> Path | None:
+        """The newest checkpoint whose bytes are what was written; damaged ones are named in a warning.
+
+        Args:
+            finite: Only one whose weights are finite will do.
+        """
+        found = self.index.newest_good(finite)
         entry = found.entry
         for problem in found.damaged:
             instead = f"going on from step {entry.step} instead" if entry else "beginning anew"

@@ -1,11 +1,13 @@
-"""Signals that ask a run to leave: noted at once, obeyed at the next border."""
+"""Signals that ask a run to leave: noted at once, obeyed at the next border. Imports no torch."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -19,6 +21,8 @@ class Signals:
     """While entered, SIGTERM, SIGUSR1 and Ctrl-C only leave a note; a second one ends the process at once.
 
     What is on disk is whole at any moment, so leaving at once loses only the steps since the last checkpoint.
+    The interpreter gets to a signal's handler only once it is back from a collective or a kernel, perhaps
+    never; a thread therefore hears every signal, too, and lets the second one end the process.
     In a thread other than the main one nothing can be caught, and nothing is changed.
     """
 
@@ -26,13 +30,27 @@ class Signals:
         self.received = 0  # exit code of the first signal
         self.forward: Callable[[int], None] = lambda number: None  # to child processes
         self._before: dict[signal.Signals, Any] = {}
+        self._mask: set[Any] = set()
+        self._heard = 0  # signals
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in CODES}
+            reading, self._writing = os.pipe()
+            os.set_blocking(self._writing, False)
+            self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+            _let_children_be_deaf()
+            threading.Thread(target=self._listen, args=(reading,), name="leyden-signals", daemon=True).start()
+            self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # of `held_back`
         return self
 
     def __exit__(self, *error: object) -> None:
+        if not self._before:
+            return
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        signal.set_wakeup_fd(self._wakeup)
+        os.write(self._writing, b"\0")
+        os.close(self._writing)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -43,3 +61,36 @@ class Signals:
         self.received = code
         if number != signal.SIGINT:  # a terminal sends that one to all processes by itself
             self.forward(number)
+
+    def _listen(self, reading: int) -> None:
+        """Read the numbers of signals as they come, until there are no more."""
+        with os.fdopen(reading, "rb", buffering=0) as pipe:
+            while (number := pipe.read(1)) not in (b"", b"\0"):
+                code = CODES.get(signal.Signals(number[0]), 0)
+                self._heard += bool(code)
+                if self._heard > 1:
+                    os._exit(code)
+
+
+@cache
+def _let_children_be_deaf() -> None:
+    """A forked process must not write the signals that it gets into the pipe of the one it comes from."""
+
+    def stop_writing() -> None:
+        with suppress(ValueError):  # forked by another thread than the main one
+            signal.set_wakeup_fd(-1)
+
+    os.register_at_fork(after_in_child=stop_writing)
+
+
+@contextmanager
+def held_back() -> Generator[None]:
+    """Signals wait meanwhile until this is over or `Signals` is entered; in programs started here, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -24,17 +24,17 @@ from leyden.spec.seeds import fold_in
 from leyden.tasks.task import Task
 
 from .backlog import Backlog, Scored
-from .diagnosis import Finding, find
+from .diagnosis import at_rest, in_motion, together
 from .ema import NoAverage
 from .gradients import Gradients
 from .guard import Guard, NonFiniteError
 from .memory import bare, is_out_of_memory
-from .place import FAILED, OK, OUT_OF_MEMORY, Place
+from .place import FAILED, OK, OUT_OF_MEMORY, TORN, Place
 from .precision import Format, as_full
 from .rates import Rates
 from .score import Score
 from .tally import Tally
-from .update import Update
+from .update import HalfUpdateError, Update
 from .working_size import WorkingSize
 
 #: numbers of a buffer that may be statistics of the batches, such as BatchNorm's; larger ones are tables
@@ -94,7 +94,7 @@ class Step:
         self.memory = memory
         self.seed = seed
         self.guard = Guard(place, optimizer, skips)
-        self.update = Update(optimizer, partial(memory.free, place.device), memory.reports, place.world)
+        self.update = Update(optimizer, partial(memory.free, place.device), memory.reports)
         self._statistics: list[Tensor] = []  # of the batches, as they were before the step
         self.buffers = [buffer for buffer in model.buffers() if buffer.numel() <= STATISTICS]
         self.tally = Tally(place)
@@ -117,8 +117,8 @@ class Step:
             self._update(step, gradients, optimizer)
         except NonFiniteError as error:
             # weights are as they were before this step only where the host looks at once
-            found = Finding() if self.guard.late else self._diagnosed(step, batch, samples)
-            raise NonFiniteError(error.step, found.where, self.samples_of(step, found.rows)) from None
+            where, ids = ("", list[int]()) if self.guard.late else self._diagnosed(step, batch, samples)
+            raise NonFiniteError(error.step, where, ids) from None
         self.average.update(step + 1)
         self.unread += 1
         if samples:
@@ -139,21 +139,27 @@ class Step:
                 self.update(lambda: self.format.step(optimizer), step)
         gradients.drop()
 
-    def _diagnosed(self, step: int, batch: dict[str, Tensor], samples: int) -> Finding:
-        """Where this rank's part of the step goes wrong, if it does."""
-        if not samples:
-            return Finding()
+    def _diagnosed(self, step: int, batch: dict[str, Tensor], samples: int) -> tuple[str, list[int]]:
+        """Where the step goes wrong, and with which samples of the training set; the same on every rank."""
+        vote, found = self.place.vote, at_rest(self.model, batch)
+        (known,) = vote.largest(int(bool(found.where)))
+        if samples and not known:
+            try:
+                found = in_motion(self.model, lambda: self._again(step, batch, samples))
+            except Exception as error:
+                if not is_out_of_memory(error):  # it takes more than the step did
+                    raise
+        return together(vote.gather((found.where, self.samples_of(step, found.rows))))
 
-        def again() -> Iterator[int]:
-            self.gradients.drop()
-            self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
-            ones = [torch.ones((), device=self.place.device) for _ in self.score.terms]
-            for piece in self.memory.pieces(batch, samples):
-                size = len(next(iter(piece.values())))
-                self._attempt(piece, size, ones)
-                yield size
-
-        return find(self.model, batch, again)
+    def _again(self, step: int, batch: dict[str, Tensor], samples: int) -> Iterator[int]:
+        """Forward and backward of every piece once more; gives their sizes."""
+        self.gradients.drop()
+        self.place.seed(fold_in(self.seed, "step", step, self.place.rank))
+        ones = [torch.ones((), device=self.place.device) for _ in self.score.terms]
+        for piece in self.memory.pieces(batch, samples):
+            size = len(next(iter(piece.values())))
+            self._attempt(piece, size, ones)
+            yield size
 
     def _factors(self, step: int, counts: Sequence[float]) -> list[Tensor]:
         """weight / count of each term, the count over all pieces and ranks: gradients of the terms' sums."""
@@ -194,9 +200,10 @@ class Step:
         self, attempt: Attempt, step: int, batch: dict[str, Tensor], samples: int, factors: Sequence[Tensor]
     ) -> tuple[int, list[Scored], Exception | None]:
         """What all ranks say of an attempt, what it gave here, and how it failed here."""
-        word, pieces, error = OK, [], None
+        word, pieces, error = TORN if self.update.torn else OK, [], None
         try:
-            pieces = attempt(batch, samples, factors)
+            if word == OK:
+                pieces = attempt(batch, samples, factors)
         except Exception as raised:
             word, error = FAILED, raised
             if is_out_of_memory(raised):
@@ -208,6 +215,8 @@ class Step:
 
     def _recover(self, step: int, word: int, error: Exception | None, samples: int) -> None:
         """After a failed attempt on any rank: raise on all, or make all try smaller pieces."""
+        if word == TORN:
+            raise HalfUpdateError(self.update.torn)
         if word == FAILED:
             if error is None:
                 raise RankError(f"another process failed in optimizer step {step}; see its message")

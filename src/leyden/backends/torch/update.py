@@ -16,13 +16,11 @@ class HalfUpdateError(RuntimeError):
     """Memory ran out in the middle of an update, which cannot be taken back; the newest checkpoint can be.
 
     Args:
-        reason: Why.
-        world: Processes of the run.
+        reason: Why; empty where it was another process's.
     """
 
-    def __init__(self, reason: str, world: int) -> None:
-        self.world = world
-        super().__init__(f"an update was taken only in part: {reason}")
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"an update was taken only in part: {reason or 'by another process'}")
 
 
 class Update:
@@ -31,20 +29,20 @@ class Update:
     Most often memory runs out where the optimizer makes its state, in the first step of a run, before it has
     changed a weight; the activations' memory, given back, is then enough.
 
+    Where a failed step did leave changes, this process has weights that no other has, and is the only one
+    to know: `torn` says so until all of them next vote.
+
     Args:
         optimizer: The optimizer.
         free: Gives back memory that is held for reuse.
         reports: Told about shortages.
-        world: Processes of the run.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, free: Callable[[], None], reports: Unreported, world: int = 1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, free: Callable[[], None], reports: Unreported) -> None:
         self.optimizer = optimizer
         self.free = free
         self.reports = reports
-        self.world = world
+        self.torn = ""  # why the weights are half an update further than they should be
         self._tensors: list[Tensor] = []
         self._states = -1
 
@@ -52,7 +50,6 @@ class Update:
         """Call ``step``, twice if memory runs out in the first call; it is optimizer step ``number``.
 
         Raises:
-            HalfUpdateError: memory ran out after a part of the weights or moments was changed.
             ShortageError: memory ran out in the second call as well.
         """
         before = self._changes()
@@ -60,10 +57,11 @@ class Update:
         lack = self._lacked(step, number)
         if lack is None:
             return
-        if before != self._changes(refresh=False):
-            reason, _, _ = str(self.reports.fatal(lack)).partition("\n\n")
-            raise HalfUpdateError(reason, self.world)
-        for parameter in set(self.optimizer.state) - known:  # made now, perhaps only in part
+        made = set(self.optimizer.state) - known  # perhaps only in part
+        if before != self._changes(refresh=False) or any(_used(self.optimizer.state[key]) for key in made):
+            self.torn, _, _ = str(self.reports.fatal(lack)).partition("\n\n")
+            return
+        for parameter in made:
             del self.optimizer.state[parameter]
         self.free()
         lack = self._lacked(step, number)
@@ -90,3 +88,9 @@ class Update:
             weights = [p for group in self.optimizer.param_groups for p in group["params"]]
             self._tensors = [*weights, *(value for value in held if isinstance(value, Tensor))]
         return [tensor._version for tensor in self._tensors]
+
+
+def _used(state: dict[str, Any]) -> bool:
+    """Whether a parameter's new state has changed since it was made; weights may not tell: fused kernels
+    change them without counting."""
+    return any(value._version > 0 for value in state.values() if isinstance(value, Tensor))

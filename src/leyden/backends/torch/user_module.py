@@ -48,6 +48,7 @@ class UserDriver:
     """
 
     hooked = True
+    torn = ""  # an update that fails ends the run
 
     def __init__(self, module: LightningModule, session: Session, seed: int) -> None:
         self.module = module
@@ -77,6 +78,8 @@ class UserDriver:
         """The module's ``self.log`` goes through Lightning's loggers."""
 
     def settle(self) -> None: ...
+
+    def abandon(self) -> None: ...
 
     def observe(self, step: int) -> None:
         """What the module logged in a validation is what callbacks see."""

@@ -102,7 +102,15 @@ class Cut:
     @property
     def mine(self) -> range:
         """Numbers of this rank's batches."""
-        first, end = share(self.groups, self.rank, self.world)
+        return self._of(self.rank)
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many batches each rank has."""
+        return [len(self._of(rank)) for rank in range(self.world)]
+
+    def _of(self, rank: int) -> range:
+        first, end = share(self.groups, rank, self.world)
         return range(self._first_of(first), self._first_of(end))
 
     def _first_of(self, group: int) -> int:
@@ -125,6 +133,11 @@ class EvalLoader:
 
     def __len__(self) -> int:
         return max(1, len(self.cut().mine))
+
+    @property
+    def most(self) -> int:
+        """Batches of the rank that has most."""
+        return max(self.cut().lengths)
 
     def __iter__(self) -> Iterator[Held]:
         numbers = self.cut().mine

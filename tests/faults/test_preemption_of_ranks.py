@@ -1,0 +1,188 @@
+"""A signal to one of two processes, or to both, at any moment: they save one border and leave together."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leyden.cli.train import preemptible
+from tests.backends.torch.death import differences
+from tests.faults import runs
+from tests.faults.children import Child
+from tests.faults.moments import Moments
+from tests.faults.ranks import ranks
+from tests.faults.scale import chance, count
+
+DEADLINE = 12.0  # seconds; what is left of a run while its processes look for each other
+TWO = ("trainer.devices=2", f"trainer.deadline={DEADLINE:g} s")
+AFTER_IT = ("building", "checking", "results")  # or before: rank 0 records how the fit went
+VARIANTS = ("plain", "micro_batches_average", "four_steps_a_call", "plateau_and_best")
+
+
+class Pair:
+    """How an undisturbed run on two processes ended, and how many moments each of them had."""
+
+    def __init__(self, variant: str, folder: Path) -> None:
+        self.variant = variant
+        told = folder.with_suffix(".json")
+
+        def work(rank: int) -> int:
+            with Moments() as moments:
+                code = runs.train(folder, variant, *TWO)
+            told.with_suffix(f".{rank}").write_text(json.dumps(moments.counts))
+            return code
+
+        children = ranks(2, work, folder.with_suffix(".log"))
+        assert [child.wait() for child in children] == [0, 0], said(children)
+        self.moments = [json.loads(told.with_suffix(f".{rank}").read_text()) for rank in range(2)]
+        self.end = runs.ended(folder)
+
+    def problem(self, folder: Path) -> str:
+        """Go on in ``folder``; what is wrong with how that ends, empty if it ends like this one."""
+        children = ranks(2, lambda rank: runs.train(folder, self.variant, *TWO), folder.with_suffix(".log"))
+        if any(codes := [child.wait() for child in children]):
+            return f"ended with {codes}:\n{said(children)}"
+        found = differences(self.end, runs.ended(folder))
+        return f"differs in {found[:4]}" if found else ""
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
+    folder = tmp_path_factory.mktemp("pairs")
+    known: dict[str, Pair] = {}
+    runs.warm_up(folder / "warm")
+
+    def of(variant: str) -> Pair:
+        if variant not in known:
+            known[variant] = Pair(variant, folder / variant)
+        return known[variant]
+
+    return of
+
+
+def said(children: list[Child]) -> str:
+    return "\n".join(child.said() for child in children)
+
+
+def struck(
+    moment: tuple[str, int], rank: int, targets: tuple[int, ...], number: int, variant: str, folder: Path
+) -> list[Child]:
+    """Train on two processes; when the moment comes, ``rank`` waits until ``targets`` were signalled."""
+    (here, there), (waiting, go_on) = os.pipe(), os.pipe()
+
+    def act() -> None:
+        os.write(there, b"!")
+        os.read(waiting, 1)
+
+    def work(mine: int) -> int:
+        for end in (here, go_on):
+            os.close(end)
+        if mine != rank:
+            os.close(there)
+        with preemptible(), Moments(moment if mine == rank else None, act) as moments:
+            code = runs.train(folder, variant, *TWO)
+        print(f"newest step {moments.step}", flush=True)
+        return code
+
+    children = ranks(2, work, folder.with_suffix(".log"))
+    for end in (there, waiting):
+        os.close(end)
+    if os.read(here, 1):  # empty where the run ended before the moment
+        for target in targets:
+            children[target].kill(number)
+    os.write(go_on, b"!")
+    os.close(here)
+    os.close(go_on)
+    return children
+
+
+def drawn(rng: Any, pair: Pair, trial: int) -> tuple[tuple[str, int], int, tuple[int, ...]]:
+    """A moment, the rank that it comes in, and who is signalled."""
+    rank = rng.randrange(2)
+    moments = pair.moments[rank]
+    phases = sorted(moments)
+    phase = phases[(trial * 5 + rng.randrange(3)) % len(phases)]
+    return (phase, rng.randrange(moments[phase])), rank, ((0,), (1,), (0, 1))[trial % 3]
+
+
+def test_both_leave_at_the_same_border_whoever_is_told(
+    pair: Callable[[str], Pair], tmp_path: Path, say: Callable[..., None]
+) -> None:
+    wrong, at, done, trial = list[str](), Counter[str](), 0, 0
+    wanted = count(9, 150)
+    while sum(at.values()) < wanted and len(wrong) < 5:
+        rng, folder = chance("preempt ranks", trial), tmp_path / str(trial)
+        reference = pair(VARIANTS[trial % len(VARIANTS)])
+        moment, rank, targets = drawn(rng, reference, trial)
+        number, code = ((signal.SIGTERM, 75), (signal.SIGUSR1, 75), (signal.SIGINT, 130))[trial % 7 % 3]
+        children = struck(moment, rank, targets, number, reference.variant, folder)
+        codes = [child.wait() for child in children]
+        where = f"trial {trial} {reference.variant} {moment} in rank {rank}, {number} to {targets}: {codes}"
+        trial += 1
+        if codes == [0, 0]:  # the last border had been passed
+            done += 1
+        elif codes == [code, code]:
+            at[moment[0]] += 1
+        else:
+            wrong.append(f"{where}\n{said(children)}")
+            continue
+        if problem := reference.problem(folder):
+            wrong.append(f"{where}, going on {problem}")
+        shutil.rmtree(folder)
+    say("preemption of ranks", signals=sum(at.values()), at=at, ended_before=done, wrong=len(wrong))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("targets", [(0,), (1,), (0, 1)])
+def test_a_signal_in_a_validation_of_two_leaves_it_and_owes_it(
+    targets: tuple[int, ...], pair: Callable[[str], Pair], tmp_path: Path
+) -> None:
+    reference, folder = pair("plain"), tmp_path / "run"
+    children = struck(("validation", 3), targets[0], targets, signal.SIGTERM, reference.variant, folder)
+    assert [child.wait() for child in children] == [75, 75], said(children)
+    assert runs.position(folder) == {"step": 7, "pending": "validate"}
+    assert reference.problem(folder) == ""
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_killed_process_takes_the_other_with_it_and_nothing_is_lost(
+    killed: int, pair: Callable[[str], Pair], tmp_path: Path, say: Callable[..., None]
+) -> None:
+    wrong, at, longest, trial = list[str](), Counter[str](), 0.0, 0
+    while sum(at.values()) < count(3, 40) and len(wrong) < 5:
+        rng, folder = chance("kill one rank", killed, trial), tmp_path / str(trial)
+        reference = pair(VARIANTS[trial % len(VARIANTS)])
+        moment, rank, _ = drawn(rng, reference, trial)
+        children = struck(moment, rank, (killed,), signal.SIGKILL, reference.variant, folder)
+        first = children[killed].wait()
+        since = time.monotonic()
+        other = children[1 - killed].wait()
+        where = f"trial {trial} {reference.variant} {moment} in rank {rank}: {first} {other}"
+        trial += 1
+        if first == -signal.SIGKILL:
+            at[moment[0]] += 1
+            longest = max(longest, time.monotonic() - since)
+            if other == 0 and moment[0] not in AFTER_IT:
+                wrong.append(f"{where}\n{children[1 - killed].said()}")
+        if problem := reference.problem(folder):
+            wrong.append(f"{where}, going on {problem}")
+        shutil.rmtree(folder)
+    deadlines = longest / DEADLINE
+    say(
+        "kills of one of two",
+        rank=killed,
+        kills=sum(at.values()),
+        at=at,
+        deadlines=deadlines,
+        wrong=len(wrong),
+    )
+    assert wrong == [] and deadlines < 2
