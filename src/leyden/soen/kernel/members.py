@@ -13,7 +13,8 @@ from ..torch.kinds.dendrite import Soma
 from ..torch.layer import Layer, Now, Rolled, State
 from ..torch.rates import Rates
 from .drawn import LayerDraws, WeightDraws
-from .together import Drive, Link, Part, Plan, Stepped, advanced
+from .plan import Drive, Link, Part, Plan, Stepped
+from .together import advanced
 from .ways import KINDS, source_name
 from .wires import Wires
 

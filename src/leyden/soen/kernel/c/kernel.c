@@ -48,6 +48,7 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "call.inc"
 #include "edges.inc"
 #include "layers.inc"
+#include "band.inc"
 #include "together.inc"
 #undef REAL
 #undef SINGLE
@@ -84,4 +85,5 @@ EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
 #include "call.inc"
 #include "edges.inc"
 #include "layers.inc"
+#include "band.inc"
 #include "together.inc"
