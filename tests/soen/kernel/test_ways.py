@@ -231,6 +231,20 @@ def test_every_way_comes_to_the_same(name: str, way: ways.Way) -> None:
         torch.testing.assert_close(found[1][key], gradient, atol=1e-10 * scale, rtol=0, msg=key)
 
 
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "LeakyGRU"])
+def test_cells_in_single_precision_have_the_gradients_of_steps(kind: str) -> None:
+    net = network(cells(kind)[:2], [edge(0, 1)]).float()
+    x, found = torch.rand(3, 20, 3), list[tuple[torch.Tensor, ...]]()
+    for way in ("compiled", "steps"):
+        with at_most(way):
+            leaves = [p for p in net.parameters() if p.requires_grad]
+            found.append(
+                torch.autograd.grad(net(x).square().sum(), leaves, allow_unused=True, materialize_grads=True)
+            )
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", CIRCUITS)
 def test_the_slowest_part_takes_the_way_that_is_told(name: str) -> None:
     expected, layers, connections, simulation = CIRCUITS[name]

@@ -75,7 +75,10 @@ class Cell(Layer):
         raise NotImplementedError
 
     def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
-        """All states (batch, time, nodes) and the final ones, with these recurrent weights."""
+        """All states (batch, time, nodes) and the final ones, with these recurrent weights.
+
+        Torch's kernels are told that they train: cuDNN has no gradients otherwise; nothing else depends on it.
+        """
         raise NotImplementedError
 
     def _tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -109,7 +112,7 @@ class GRU(Cell):
         (h,) = state
         into, _, *biases = self._tensors()
         weights = [into, own, *biases]
-        states, final = torch.gru(phi, h.unsqueeze(0).contiguous(), weights, True, 1, 0.0, False, False, True)
+        states, final = torch.gru(phi, h.unsqueeze(0).contiguous(), weights, True, 1, 0.0, True, False, True)
         return states, [final[0]]
 
 
@@ -129,5 +132,5 @@ class LSTM(Cell):
     def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         into, _, *biases = self._tensors()
         weights, first = [into, own, *biases], [s.unsqueeze(0).contiguous() for s in state]
-        states, h, c = torch.lstm(phi, first, weights, True, 1, 0.0, False, False, True)
+        states, h, c = torch.lstm(phi, first, weights, True, 1, 0.0, True, False, True)
         return states, [h[0], c[0]]
