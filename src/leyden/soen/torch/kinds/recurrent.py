@@ -77,7 +77,7 @@ class Cell(Layer):
     def _all(self, phi: Tensor, state: Sequence[Tensor], own: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
         """All states (batch, time, nodes) and the final ones, with these recurrent weights.
 
-        Torch's kernels are told that they train: cuDNN has no gradients otherwise; nothing else depends on it.
+        Torch's kernels are told that they train: cuDNN has no gradients otherwise.
         """
         raise NotImplementedError
 
