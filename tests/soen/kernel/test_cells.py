@@ -151,3 +151,21 @@ def test_a_second_derivative_is_refused(way) -> None:
     d, p = drive(2, 4, 3), plan("Tanh", 3)
     with pytest.raises(RuntimeError, match="create_graph"):
         torch.autograd.grad(run(way, d, p).sum(), d.phi, create_graph=True)
+
+
+def test_small_steps_on_torch_take_one_thread_and_leave_the_others_to_the_rest() -> None:
+    d, seen = drive(3, 8, 5), set[int]()
+
+    def watched(phi: torch.Tensor, current: torch.Tensor) -> torch.Tensor:
+        if phi.dim() == 2:  # one step, not the many of the backward pass
+            seen.add(torch.get_num_threads())
+        return torch.tanh(phi)
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        fused(d, watched, 1).sum().backward()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {1}

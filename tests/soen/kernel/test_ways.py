@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from leyden import soen
-from leyden.soen.kernel import abi, ways
+from leyden.soen.kernel import abi, chain, ways
+from leyden.soen.kernel.segments import together
 from leyden.soen.kernel.ways import at_most
 from tests.soen.golden_case import NAMES, Case
 from tests.soen.kernel.circuits import edge, layer, network
@@ -251,6 +252,40 @@ def test_the_slowest_part_takes_the_way_that_is_told(name: str) -> None:
     text = soen.explain(network(layers, connections, **simulation))
     assert (STEPS if STEPS in text else KERNEL) == expected, text
     assert ("because" in text) == (expected == STEPS), text
+
+
+def test_layers_run_in_one_call_as_far_as_nothing_stands_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def watched(segments: Any, *rest: Any) -> Any:
+        calls.append(len(segments))
+        return together(segments, *rest)
+
+    monkeypatch.setattr(chain, "together", watched)
+    four = [layer("Linear", 3), *(layer(SD, n) for n in (5, 4, 6, 4))]
+    through = [edge(0, 1), edge(1, 2), edge(2, 3), edge(3, 4), edge(1, 4), edge(0, 3)]
+    net = network(four, through)
+    assert "layer 4 (SingleDendrite): compiled kernel" in soen.explain(net)
+    found, expected = outcome(net, "compiled"), outcome(net, "steps")
+    assert calls == [4]
+    for key, gradient in expected[1].items():
+        scale = 1 + float(gradient.abs().max())
+        torch.testing.assert_close(found[1][key], gradient, atol=1e-10 * scale, rtol=0, msg=key)
+    calls.clear()
+    outcome(network(four, [edge(0, 1), edge(1, 2), edge(2, 3, **WICC), edge(3, 4)]), "compiled")
+    assert calls == [2, 2]
+
+
+def test_gradients_reach_the_input_and_every_history_of_a_chain() -> None:
+    net = network(dendrites(), [*loop(), edge(0, 2)])
+    x = torch.rand(3, 40, 3, dtype=torch.float64, requires_grad=True)
+    found: list[Any] = []
+    for way in ("compiled", "steps"):
+        with at_most(way):
+            histories = net.simulate(x).histories
+        loss = sum(((n + 1) * h.square()).sum() for n, h in histories.items())
+        found.append(torch.autograd.grad(loss, x)[0])
+    torch.testing.assert_close(found[0], found[1], atol=1e-11, rtol=0)
 
 
 @pytest.mark.parametrize("way", ["fused", "steps"])

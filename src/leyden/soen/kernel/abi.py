@@ -62,7 +62,7 @@ class Segment(ctypes.Structure):
         ("nodes", c_int64),
         ("source", c_int32),
         ("arms", c_int32),
-        *((name, c_int64) for name in ("phi_stride", "start_stride", "given_stride")),
+        *((name, c_int64) for name in ("logs", "phi_stride", "start_stride", "given_stride")),
         *((name, c_void_p) for name in ("phi", "start", "offset", "bias", "plus", "minus")),
         *((name, c_void_p) for name in ("g_noise", "s_noise", "flux", "history", "given")),
         *((name, c_void_p) for name in ("by_phi", "by_start", "by_offset", "by_bias", "by_plus", "by_minus")),

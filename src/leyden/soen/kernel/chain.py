@@ -78,16 +78,17 @@ class _Chain:
         place = self.places[i] = len(self.segments)
         if loop is not None:
             wires.append(Wire(place, f.edges[loop.key].weight, late=True))
-        arms, values, name = ARMS[type(layer)], now.values, source_name(now)
+        arms, name = ARMS[type(layer)], source_name(now)
         assert name is not None
         self.segments.append(
             Segment(
                 source=name,
                 arms=arms,
-                offset=values[OFFSETS[arms]],
-                bias=values["bias_current"],
-                plus=values["gamma_plus"],
-                minus=values["gamma_minus"],
+                offset=layer.held(OFFSETS[arms]),
+                bias=layer.held("bias_current"),
+                plus=layer.held("gamma_plus"),
+                minus=layer.held("gamma_minus"),
+                logs=True,  # so are both stored
                 wires=wires,
                 phi=None if plain else flux(layer),
                 start=f.states[i][0],

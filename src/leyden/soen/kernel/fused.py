@@ -6,7 +6,8 @@ differentiated for many steps at once, so that a step back is three operations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from .cells import Drive
 from .segments import refuse_second_derivatives
 from .slopes import evaluated
 
+#: elements of a step up to which a second thread costs more than it saves
+SMALL = 8192
 #: elements of a piece of the backward pass, such that its arrays stay in the second level cache
 PIECE = 1 << 16
 
@@ -38,6 +41,24 @@ def driven(source: Source, arms: int, phi: Tensor, offset: Tensor, bias: Tensor,
     return up if arms == 1 else up - source(phi - offset, bias + s)
 
 
+@contextmanager
+def few_threads(elements: int) -> Generator[None]:
+    """One thread inside the block where steps have few elements; this sets those of the calling thread alone.
+
+    Args:
+        elements: Of a step.
+    """
+    before = torch.get_num_threads()
+    if elements > SMALL or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:
@@ -50,23 +71,23 @@ class _Fused(torch.autograd.Function):
         history[0] = start
         back = None if weight is None else weight.t().contiguous()
         g_noises, s_noises = _steps(g_noise), _steps(s_noise)
-        quick = evaluated(source)
+        quick, gain, kept = evaluated(source), dt * plus, 1.0 - dt * minus
         # without recurrence the flux is known beforehand
         known = quick.fold(flux + offset).unbind(0) if back is None and arms == 1 else None
-        for t, (p, s, new) in enumerate(
-            zip(flux.unbind(0), history[:-1].unbind(0), history[1:].unbind(0), strict=True)
-        ):
-            if back is not None:
-                p.addmm_(s, back)
-            g = quick.value(quick.fold(p + offset) if known is None else known[t], bias - s)
-            if arms == 2:
-                g = g - quick.value(quick.fold(p - offset), bias + s)
-            if g_noises is not None:
-                g = g + g_noises[t]
-            # in the order of the equation, as the other ways have it
-            torch.add(s, (plus * g).sub_(minus * s).mul_(dt), out=new)
-            if s_noises is not None:
-                new.add_(s_noises[t])
+        with few_threads(batch * nodes):
+            for t, (p, s, new) in enumerate(
+                zip(flux.unbind(0), history[:-1].unbind(0), history[1:].unbind(0), strict=True)
+            ):
+                if back is not None:
+                    p.addmm_(s, back)
+                g = quick.value(quick.fold(p + offset) if known is None else known[t], bias - s)
+                if arms == 2:
+                    g = g - quick.value(quick.fold(p - offset), bias + s)
+                if g_noises is not None:
+                    g = g + g_noises[t]
+                torch.addcmul(s * kept, gain, g, out=new)
+                if s_noises is not None:
+                    new.add_(s_noises[t])
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(flux, history, weight, offset, bias, plus, minus, dt, g_noise)
             ctx.source, ctx.arms = source, arms
@@ -88,9 +109,10 @@ class _Fused(torch.autograd.Function):
             if noises is not None:
                 slopes[0].add_(torch.stack(noises[piece]))
             after = given[piece.start + 1 : stop + 1]
-            wanted = _retreat(
-                wanted, after, slopes, by_flux[piece], weight, (dt, plus, minus), history[piece], sums
-            )
+            with few_threads(batch * nodes):
+                wanted = _retreat(
+                    wanted, after, slopes, by_flux[piece], weight, (dt, plus, minus), history[piece], sums
+                )
         offset_sum, bias_sum, plus_sum, minus_sum = sums
         by_weight = None
         if weight is not None and ctx.needs_input_grad[1]:

@@ -44,6 +44,7 @@ class Segment:
         bias: Bias current, (nodes,).
         plus: Drive, (nodes,).
         minus: Leak, (nodes,).
+        logs: Whether drive and leak are given as their logarithms.
         wires: What brings flux from others and from itself.
         phi: Other flux, (batch, time, nodes).
         start: States before the first step, (batch, nodes); zeros where absent.
@@ -57,6 +58,7 @@ class Segment:
     bias: Tensor
     plus: Tensor
     minus: Tensor
+    logs: bool = False
     wires: Sequence[Wire] = ()
     phi: Tensor | None = None
     start: Tensor | None = None
@@ -78,7 +80,7 @@ class Form:
     Args:
         batch: Samples.
         steps: Time steps.
-        kinds: Source function, arms and nodes of each segment.
+        kinds: Source function, arms, logarithms and nodes of each segment.
         outers: How many signals come from outside.
         wires: Source, target, whether late.
         rates: The rate table, where a source function looks it up.
@@ -86,7 +88,7 @@ class Form:
 
     batch: int
     steps: int
-    kinds: Sequence[tuple[int, int, int]]
+    kinds: Sequence[tuple[int, int, bool, int]]
     outers: int
     wires: Sequence[tuple[int, int, bool]]
     rates: Rates | None
@@ -119,7 +121,7 @@ def form_of(
     form = Form(
         shaped.shape[0],
         shaped.shape[1],
-        [(abi.SOURCES.index(s.source), s.arms, s.offset.shape[0]) for s in segments],
+        [(abi.SOURCES.index(s.source), s.arms, s.logs, s.offset.shape[0]) for s in segments],
         len(outers),
         [(w.source, to, w.late) for to, s in enumerate(segments) for w in s.wires],
         rates,
@@ -207,11 +209,11 @@ class _Call:
         self.held = tensors = [None if t is None else _followed(t) for t in tensors]
         outers, weights = tensors[1 : 1 + form.outers], tensors[1 + form.outers + OWN * len(form.kinds) :]
         self.segments = (abi.Segment * len(form.kinds))()
-        for n, (source, arms, nodes) in enumerate(form.kinds):
+        for n, (source, arms, logs, nodes) in enumerate(form.kinds):
             at = 1 + form.outers + OWN * n
             *rest, phi, start, g_noise, s_noise = tensors[at : at + OWN]
             self.segments[n] = abi.Segment(
-                nodes, source, arms, _stride(phi), _stride(start), 0, _address(phi), _address(start),
+                nodes, source, arms, logs, _stride(phi), _stride(start), 0, _address(phi), _address(start),
                 *map(_address, rest), _address(g_noise), _address(s_noise),
                 _address(fluxes[n]), _address(histories[n]),
             )  # fmt: skip

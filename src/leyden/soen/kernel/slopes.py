@@ -22,7 +22,7 @@ class Evaluated(Protocol):
         ...
 
     def value(self, folded: Tensor, current: Tensor) -> Tensor:
-        """g at what ``fold`` made of the flux, (batch, nodes); ``current`` is overwritten."""
+        """g at what ``fold`` made of the flux, (batch, nodes)."""
         ...
 
     def slopes(self, phi: Tensor, current: Tensor) -> Slopes:
@@ -65,7 +65,7 @@ class Plain:
 
 
 class Sampled:
-    """A rate table by torch's bilinear sampling of an image, in the same order of operations as ``Rates``.
+    """A rate table by torch's bilinear sampling of an image.
 
     Args:
         rates: The table.
@@ -73,12 +73,14 @@ class Sampled:
 
     def __init__(self, rates: Rates) -> None:
         table = rates.bordered.view(rates.rows + 4, rates.columns + 2)[2:-2, :-2]
-        self.image, self.low, self.span = table[None, None], rates.low, rates.high - rates.low
+        self.image, self.span = table[None, None], rates.high - rates.low
+        # rows go from -1 to 1 as well: one multiplication and one addition from a current
+        self.slope = 2.0 / float(self.span)
+        self.first = -1.0 - 2.0 * rates.low / self.span
 
     def fold(self, phi: Tensor) -> Tensor:
         """The column, -1 to 1."""
-        folded = torch.remainder(phi, 1.0)
-        return torch.minimum(folded, 1.0 - folded).mul_(4.0).sub_(1.0)
+        return (phi - phi.round()).abs_().mul_(4.0).sub_(1.0)
 
     def value(self, folded: Tensor, current: Tensor) -> Tensor:
         """The table at a column and the row of a current."""
@@ -86,16 +88,16 @@ class Sampled:
 
     def slopes(self, phi: Tensor, current: Tensor) -> Slopes:
         """The slopes of the cell that each point is in."""
-        grid = self._grid(self.fold(phi), current.expand_as(phi).clone())
+        grid = self._grid(self.fold(phi), current.expand_as(phi))
         g = torch.grid_sampler_2d(self.image, grid, 0, 0, True)
         _, slope = torch.ops.aten.grid_sampler_2d_backward(
             torch.ones_like(g), self.image, grid, 0, 0, True, (False, True)
         )
         by_column, by_row = slope.view(*phi.shape, 2).unbind(-1)
         # rising in the first half of a period, falling in the second, neither where they meet
-        rising = torch.sign(0.5 - torch.remainder(phi, 1.0)).mul_(4.0)
-        return g.view(phi.shape), rising.mul_(by_column), by_row * (2.0 / self.span)
+        rising = (phi - phi.floor()).sub_(0.5).sign_().mul_(-4.0)
+        return g.view(phi.shape), rising.mul_(by_column), by_row * self.slope
 
     def _grid(self, folded: Tensor, current: Tensor) -> Tensor:
-        row = current.sub_(self.low).mul_(2.0).div_(self.span).sub_(1.0)
+        row = torch.add(self.first, current, alpha=self.slope)
         return torch.stack([folded, row], -1).view(1, 1, -1, 2)

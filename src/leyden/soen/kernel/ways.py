@@ -121,7 +121,7 @@ def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
     solved = layer.params.solver != "FE" and not torch.compiler.is_compiling()
     if type(layer) not in KINDS or solved:
         return f"a {type(layer).__name__} layer is not in the kernel"
-    return unfit(phi, *([] if loop is None else [loop.weight]), *now.values.values())
+    return unfit(phi, *([] if loop is None else [loop.weight]), *layer.stored())
 
 
 def circuits_problem(edge: Circuits, source: Tensor) -> str:

@@ -74,6 +74,8 @@ def starting(initial: Initial, layers: Sequence[Layer], batch: int, like: Tensor
         batch: Samples.
         like: A tensor of the circuit's precision and device.
     """
+    if not initial:
+        return {layer.layer_id: layer.start(like.new_zeros(batch, layer.params.dim)) for layer in layers}
     given = {f"layer_{key}" if isinstance(key, int) else key: value for key, value in initial.items()}
     states: dict[int, State] = {}
     for layer in layers:

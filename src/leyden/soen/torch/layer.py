@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -47,15 +47,27 @@ class Now:
 
     Args:
         dt: Time step, a scalar tensor.
-        values: Parameters as the equations use them, each (nodes,).
+        layer: The layer.
         source: The layer's source function.
         noise: What disturbs the layer.
     """
 
     dt: Tensor
-    values: Mapping[str, Tensor]
+    layer: Layer
     source: Source
     noise: Disturbance
+    _values: dict[bool, Mapping[str, Tensor]] = field(default_factory=dict, init=False)
+
+    @property
+    def values(self) -> Mapping[str, Tensor]:
+        """Parameters as the equations use them, each (nodes,); computed when somebody looks, and once.
+
+        Newton looks without gradients first: what it sees is not for those who want them.
+        """
+        recorded = torch.is_grad_enabled()
+        if recorded not in self._values:
+            self._values[recorded] = self.layer.values()
+        return self._values[recorded]
 
     def parameters(self, like: Tensor) -> Mapping[str, Tensor]:
         """The parameters of one step: as they are, or disturbed from clean values, shape of ``like``."""
@@ -128,6 +140,10 @@ class Layer(nn.Module):
     def held(self, name: str) -> Tensor:
         """A parameter as it is stored; under `torch.func` it is a plain tensor."""
         return getattr(self, self.stored_name(name))
+
+    def stored(self) -> list[Tensor]:
+        """All parameters as they are stored."""
+        return [self.held(name) for name in self._rules]
 
     def settle_learnable(self) -> None:
         """Decide for each parameter whether it is trained; called once, when all of them are there."""

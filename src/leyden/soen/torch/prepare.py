@@ -69,7 +69,7 @@ def _rates(network: Network) -> Rates | None:
 def _now(network: Network, layer: Layer, rates: Rates | None, generator: Generator | None) -> Now:
     levels = layer.levels if _noisy(network) else SILENT
     noise = Disturbance(levels, generator)
-    return Now(dt=network.dt, values=layer.values(), source=source(layer.source_func, rates), noise=noise)
+    return Now(dt=network.dt, layer=layer, source=source(layer.source_func, rates), noise=noise)
 
 
 def _edge(network: Network, c: Connection, rates: Rates | None, generator: Generator | None) -> Edge:

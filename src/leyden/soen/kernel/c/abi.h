@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     int64_t nodes;
     int32_t source, arms;
+    int64_t logs;           /* whether plus and minus are given as their logarithms, and their gradients wanted by those */
     int64_t phi_stride, start_stride, given_stride; /* elements from one sample to the next */
     const void *phi;        /* (batch, steps, nodes), external flux; or 0 */
     const void *start;      /* (batch, nodes), states before the first step; or 0 for zeros */

@@ -21,8 +21,8 @@ class SingleDendrite(Layer):
     """ds/dt = gamma_plus g(phi + phi_offset, bias_current - s) - gamma_minus s, by Euler or a scan."""
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
-        bias = self.held("bias_current")
-        return (bias - history).amin(), (bias - history).amax()
+        bias = self.held("bias_current")  # over time first: the rest is as small as the layer
+        return (bias - history.amax((0, 1))).amin(), (bias - history.amin((0, 1))).amax()
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         (s,) = state
