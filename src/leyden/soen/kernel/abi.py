@@ -12,7 +12,7 @@ from typing import Any
 from . import compiler
 
 #: changes with LEYDEN_SOEN_ABI in c/abi.h
-ABI = 4
+ABI = 5
 
 #: source functions in the order of `enum source`
 SOURCES = (

@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Changes whenever a structure or a function does, so that an old binary is never called with new arguments. */
-#define LEYDEN_SOEN_ABI 4
+#define LEYDEN_SOEN_ABI 5
 
 enum source { TANH, TELU, SIMPLE_GELU, RELU, TANH_GAUSS, HEAVISIDE, RATES, RATES_EDGE };
 
