@@ -136,7 +136,7 @@ def test_a_circuit_runs_and_is_built_where_nothing_is_recorded() -> None:
     torch.testing.assert_close(net(x), expected, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["recurrent", "feedback", "WICC", "multiplier loop", "other kinds"])
+@pytest.mark.parametrize("name", ["recurrent", "feedback", "WICC", "WICC loop", "other kinds"])
 def test_parameters_can_be_kept_from_training_one_by_one(name: str) -> None:
     net = circuit(name)
     x = some_input(3, 4, net.input_width)
