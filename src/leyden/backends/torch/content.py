@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any, cast
@@ -14,32 +14,51 @@ from torch import Tensor
 
 FORMAT = 1
 
+#: where a value is in a tree: (of what contains it, pattern of this step, key); a string only once it is read
+At = tuple[Any, str, Any] | None
 
-def plain(value: Any, at: str = "checkpoint") -> Any:
+_PLAIN = frozenset({type(None), bool, int, float, str})
+_KEYS = frozenset({bool, int, float, str})
+
+
+def _as_it_is(tensor: Tensor, at: At) -> Tensor:
+    return tensor
+
+
+def plain(value: Any, keep: Callable[[Tensor, At], Tensor] = _as_it_is, at: At = None) -> Any:
     """``value`` of tensors, numbers, strings, and dicts and lists of them.
+
+    Args:
+        value: A tree of containers.
+        keep: What to put in a tensor's place, given where it is.
+        at: Where the value is.
 
     Raises:
         ValueError: Something else is in it; the message says where.
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
     if isinstance(value, Tensor):
-        return value.detach() if value.requires_grad or type(value) is not Tensor else value
-    if isinstance(value, Mapping):
-        return {_key(k): plain(v, f"{at}.{k}") for k, v in cast("Mapping[Any, Any]", value).items()}
+        return keep(value.detach() if value.requires_grad or kind is not Tensor else value, at)
+    if kind is dict or isinstance(value, Mapping):
+        return {
+            k if type(k) in _KEYS else _key(k): v if type(v) in _PLAIN else plain(v, keep, (at, ".{}", k))
+            for k, v in cast("Mapping[Any, Any]", value).items()
+        }
     if isinstance(value, (list, tuple, set)):
-        return [plain(v, f"{at}[{i}]") for i, v in enumerate(cast("list[Any]", value))]
-    if isinstance(value, Enum):
-        return plain(value.value, at)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return _exact(value)
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.item() if isinstance(value, np.generic) else torch.from_numpy(value.copy())
-    if isinstance(value, Path):
-        return str(value)
-    raise ValueError(
-        f"{at} must be made of tensors, numbers, strings, lists and dicts to be saved, but it is a "
-        f"{type(value).__module__}.{type(value).__qualname__}; let the state_dict() that it comes from "
-        "return plain values"
-    )
+        items = enumerate(cast("list[Any]", value))
+        return [plain(v, keep, (at, "[{}]", i)) for i, v in items]
+    return _plain_leaf(value, at)
+
+
+def place_of(at: At) -> str:
+    """A place in a checkpoint as text."""
+    steps: list[str] = []
+    while at is not None:
+        at, pattern, key = at
+        steps.append(pattern.format(key))
+    return "checkpoint" + "".join(reversed(steps))
 
 
 def plain_settings(value: Any) -> Any:
@@ -60,6 +79,22 @@ def weights_sha256(weights: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {host.dtype} {tuple(host.shape)}\n".encode())
         digest.update(memoryview(host.reshape(-1).view(torch.uint8).numpy()))  # pyright: ignore[reportArgumentType]
     return digest.hexdigest()
+
+
+def _plain_leaf(value: Any, at: At) -> Any:
+    if isinstance(value, Enum):
+        return plain(value.value, at=at)
+    if isinstance(value, (bool, int, float, str)):
+        return _exact(value)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.item() if isinstance(value, np.generic) else torch.from_numpy(value.copy())
+    if isinstance(value, Path):
+        return str(value)
+    raise ValueError(
+        f"{place_of(at)} must be made of tensors, numbers, strings, lists and dicts to be saved, but it is a "
+        f"{type(value).__module__}.{type(value).__qualname__}; let the state_dict() that it comes from "
+        "return plain values"
+    )
 
 
 def _key(key: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
+
+from torch import Tensor
 
 from .place import Place
 
@@ -45,6 +47,10 @@ class Driver(Protocol):
 
     def observe(self, step: int) -> None:
         """A validation is over; its metrics are in the session."""
+        ...
+
+    def steady(self, before_update: Callable[[], None]) -> Iterable[Tensor]:
+        """Tensors that nothing but an update writes, now that ``before_update`` is called before each."""
         ...
 
     def state(self) -> dict[str, Any]:

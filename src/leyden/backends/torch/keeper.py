@@ -18,7 +18,7 @@ from leyden.callbacks.progress import Progress
 from leyden.trackers.tracker import Tracker
 
 from . import lightning_private as private
-from .content import FORMAT, plain, plain_settings
+from .content import FORMAT, plain_settings
 from .driver import Driver
 from .place import Place, Vote
 from .saver import Saver
@@ -55,6 +55,7 @@ class Keeper:
         self.opened: list[Tracker] = []
         self.saved: tuple[int, str] = (-1, "")  # position of the newest checkpoint
         self.seen = 0  # step of the border before
+        self.reserved = False  # memory for copies; the first update has made the moments by then
         self.candidate = False  # whether a validation since then gave a value worth keeping
         self.began = self.saved_time = time.monotonic()
         self.seconds_before = 0.0  # of the processes that this one goes on from
@@ -103,7 +104,7 @@ class Keeper:
     def close(self) -> None:
         """Let the newest checkpoint be written, and close the trackers; nothing is measured any more."""
         self.watch.close()
-        self.saver.wait()
+        self.saver.close()
         for tracker in self.opened:
             tracker.close()
 
@@ -154,6 +155,9 @@ class Keeper:
         self.seen, self.candidate = step, False
         if due:
             self.finish()
+        elif not self.reserved and self.place.rank == 0:
+            self.saver.reserve(self.driver.steady(self.saver.release))
+        self.reserved = True
 
     def finish(self) -> None:
         """Save, unless this very position is saved already."""
@@ -185,7 +189,9 @@ class Keeper:
         if self.place.rank == 0:
             if "hyper_parameters" in content:
                 content["hyper_parameters"] = plain_settings(content["hyper_parameters"])
-            self.saver.save(self.session.step, plain(content), self.session.fresh(), self.session.trackers)
+            steady = self.driver.steady(self.saver.release)
+            session = self.session
+            self.saver.save(session.step, content, session.fresh(), session.trackers, steady)
         self.saved = self._position
         self.saved_time = time.monotonic()
 

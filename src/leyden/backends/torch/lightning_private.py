@@ -154,6 +154,13 @@ def watches_batches(callbacks: Iterable[Callback]) -> bool:
     return any(is_overridden(name, callback, Callback) for callback in callbacks for name in BATCH_HOOKS)
 
 
+def listens(trainer: Trainer, name: str) -> bool:
+    """Whether a callback or the module has a hook of this name."""
+    if any(is_overridden(name, callback, Callback) for callback in cast(Any, trainer).callbacks):
+        return True
+    return is_overridden(name, trainer.lightning_module, LightningModule)
+
+
 def watches_nothing(trainer: Trainer) -> bool:
     """Whether no profiler measures the loop's actions."""
     return isinstance(cast(Any, trainer).profiler, PassThroughProfiler)

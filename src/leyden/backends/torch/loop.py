@@ -71,10 +71,13 @@ class Loop(private.FitLoop):
     def run(self) -> None:
         """Train from the position to the plan's end, or until somebody stops it."""
         self._begin()
-        while not self.leave and not self._finished():
-            self._epoch()
-        if not self.leave:
-            self._end()
+        try:
+            while not self.leave and not self._finished():
+                self._epoch()
+            if not self.leave:
+                self._end()
+        finally:
+            self.keeper.saver.release()  # whatever comes after the loop may write weights
 
     def _begin(self) -> None:
         trainer: Any = self.trainer
@@ -110,7 +113,7 @@ class Loop(private.FitLoop):
         position, plan = self.session.position, self.session.plan
         self._place()
         if not position.pending and position.step % plan.steps_per_epoch == 0:
-            private.hooks(self.trainer, "on_train_epoch_start")
+            self._hooks("on_train_epoch_start")
         go_on = not position.pending or (position.pending == "validate" and self._border())
         if go_on:
             for window in self.loader:
@@ -146,7 +149,7 @@ class Loop(private.FitLoop):
         """With the hooks of a batch around it, for callbacks and profilers that look at batches."""
         trainer: Any = self.trainer
         private.batch_started(trainer, window)
-        if private.hooks(trainer, "on_train_batch_start", window, index) == -1:
+        if self._hooks("on_train_batch_start", window, index) == -1:
             raise ValueError(
                 "on_train_batch_start returned -1 to skip the rest of the epoch, which would leave samples "
                 "out without a trace; set data.train.limit or trainer.limit_train_batches instead"
@@ -154,6 +157,12 @@ class Loop(private.FitLoop):
         private.strategy_hook(trainer, "on_train_batch_start", window, index)
         with trainer.profiler.profile("run_training_batch"):
             return self.driver.window(self, window, index)
+
+    def _hooks(self, name: str, *args: Any) -> Any:
+        """Lightning's hooks between a save and the next update: whoever listens may write weights."""
+        if private.listens(self.trainer, name):
+            self.keeper.saver.release()
+        return private.hooks(self.trainer, name, *args)
 
     def _border(self) -> bool:
         """Do what the border owes; whether the loop may go on to the next window."""

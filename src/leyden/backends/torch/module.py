@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from lightning.pytorch import LightningModule
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from leyden.backends.parts import Parts
@@ -16,6 +16,7 @@ from leyden.data.order import Order, indices_of_step
 from leyden.data.plan import share
 from leyden.schedules.schedule import MeasuredSchedule
 
+from .closed import closed_weights
 from .ema import Average, NoAverage
 from .evaluation import Pass
 from .gradients import Gradients
@@ -224,6 +225,13 @@ class Module(LightningModule):
         self.swap.close()
         assert self.running is not None
         return self.running.values(name, max(self.session.position.step - 1, 0))
+
+    def steady(self, before_update: Callable[[], None]) -> list[Tensor]:
+        """Moments, the moving average, and the weights if no unknown code could write them."""
+        self.step.before_update = before_update
+        moments = [value for values in self.step.optimizer.state.values() for value in values.values()]
+        found = [value for value in moments if isinstance(value, Tensor)]
+        return [*found, *self.average.state().values(), *closed_weights(self.model, self.parts.task)]
 
     def state(self) -> dict[str, Any]:
         """Schedules that follow a metric, the moving average and the working size."""

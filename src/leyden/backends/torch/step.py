@@ -7,6 +7,7 @@ vote: ok | out of memory | failed                          out of memory: the sa
                                                            later more at once are tried again
 sum gradients over the ranks
 norm, look for NaN, clip
+wait until the newest checkpoint's copies are made         of all that is written from here on
 optimizer step, with the rates of this step
 moving average, running sums of losses and metrics         on the device; nobody waits for them here
 """
@@ -104,6 +105,8 @@ class Step:
         #: step, positions in this rank's share of it -> their samples in the training set
         self.samples_of: Callable[[int, list[int]], list[int]] = lambda step, rows: []
         self.log_every = 1
+        #: called before weights, moments or the average change
+        self.before_update: Callable[[], None] = lambda: None
 
     def __call__(self, step: int, batch: dict[str, Tensor]) -> None:
         """Optimizer step ``step`` (0 is the first) with this rank's samples; there may be none."""
@@ -119,6 +122,7 @@ class Step:
             # weights are as they were before this step only where the host looks at once
             where, ids = ("", list[int]()) if self.guard.late else self._diagnosed(step, batch, samples)
             raise NonFiniteError(error.step, where, ids) from None
+        self.before_update()  # again, for a step that had no gradients
         self.average.update(step + 1)
         self.unread += 1
         if samples:
@@ -136,6 +140,7 @@ class Step:
             # a scaler has its own way with overflow
             if self.format.scaler is not None or self.guard.check(step, norm):
                 gradients.clip(present, norm)
+                self.before_update()
                 self.update(lambda: self.format.step(optimizer), step)
         gradients.drop()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lightning.pytorch import LightningModule
@@ -85,6 +85,10 @@ class UserDriver:
         """What the module logged in a validation is what callbacks see."""
         found = self.module.trainer.callback_metrics.items()
         self.session.note(step, {name: float(value) for name, value in found})
+
+    def steady(self, before_update: Callable[[], None]) -> tuple[Tensor, ...]:
+        """None: the module's code and Lightning's may write anything at any time."""
+        return ()
 
     def state(self) -> dict[str, Any]:
         """Nothing: Lightning saves the module, its optimizers and schedulers."""
