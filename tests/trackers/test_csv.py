@@ -118,12 +118,31 @@ def test_rows_wait_for_a_full_disk_and_no_checkpoint_builds_on_them(
     with monkeypatch.context() as full, pytest.warns(UserWarning, match="rows are kept"):
         full.setattr("leyden.trackers.csv.os.fstat", _full)
         tracker.log(3, {"a": 3.0})
+        assert tracker.state()["rows"] == 1
         with pytest.raises(OSError, match="could not take 1 rows"):
             tracker.sync()
     tracker.log(4, {"a": 4.0})
+    assert tracker.state()["rows"] == 3
     tracker.sync()
     tracker.close()
     assert lines(tmp_path)[1:] == ["1,1.0", "2,2.0", "3,3.0", "4,4.0"]
+
+
+def test_a_row_that_is_written_beside_a_checkpoint_does_not_fail_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracker, append = opened(tmp_path), Csv._append
+
+    def in_the_middle_of_a_sync(self: Csv, step: int, row: dict[str, float]) -> None:
+        self.sync()
+        append(self, step, row)
+
+    tracker.log(1, {"a": 1.0})
+    tracker.state()
+    monkeypatch.setattr(Csv, "_append", in_the_middle_of_a_sync)
+    tracker.log(2, {"a": 2.0})
+    tracker.close()
+    assert lines(tmp_path)[1:] == ["1,1.0", "2,2.0"]
 
 
 def _full(handle: int) -> None:

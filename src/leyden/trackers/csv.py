@@ -37,6 +37,7 @@ class Csv(Tracker):
         self._step = -1
         self._row: dict[str, float] = {}  # of this step, which more may come to
         self._waiting: list[tuple[int, dict[str, float]]] = []  # rows that the file system would not take
+        self._missing = 0  # of them when `state` was asked last; `sync` runs beside a loop that logs on
         self._complained = False
 
     def open(self, folder: Path, resolved: Mapping[str, Any], state: Mapping[str, Any], /) -> None:
@@ -60,13 +61,14 @@ class Csv(Tracker):
     def state(self) -> dict[str, Any]:
         """The rows in the file, and the row that is still open, so that a checkpoint never splits one."""
         self._write_waiting()
+        self._missing = len(self._waiting)
         with suppress(OSError):  # where it stays away, `sync` says so
             self._bring_back()
         return {"rows": self._rows, "step": self._step, "row": dict(self._row)}
 
     def sync(self) -> None:
-        if self._waiting:
-            raise OSError(f"{self._file} could not take {len(self._waiting)} rows")
+        if self._missing:
+            raise OSError(f"{self._file} could not take {self._missing} rows")
         atomic.sync(self._file)
 
     def close(self) -> None:
