@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from leyden.backends.torch import staging
 from leyden.data.sources.toy import ToyDataset
 from leyden.main import train as main_train
 from leyden.runs import manifest
@@ -75,6 +76,7 @@ def write(folder: Path) -> Path:
 def train(folder: Path, variant: str, *more: str) -> int:
     """What ``leyden train`` does with the run in ``folder``; its exit code."""
     words = (f"folder.root={folder}", *VARIANTS[variant], *more)
+    staging.SMALL = 0  # as small as these runs are, their tensors are copied beside the loop, too
     # a source that pretends to need decoding, so that worker processes make its batches
     ToyDataset.in_memory = variant != "two_workers"
     try:

@@ -62,7 +62,6 @@ class Late:
             late.borders.append(plain(tree, lambda tensor, at: tensor.clone()))
             return copy(self, tree, steady)
 
-        patch.setattr(staging, "SMALL", 0)
         patch.setattr(Deferred, "make", make_late)
         patch.setattr(Deferred, "release", release_and_ask)
         patch.setattr(Deferred, "promise", note_promise)

@@ -130,14 +130,14 @@ def test_weights_that_a_forward_pass_writes_unseen_are_copied_in_the_save(late: 
     assert "checkpoint.state_dict.model.out.weight" not in late.promised and MOMENT in late.promised
 
 
-def test_what_follows_a_validation_that_is_left_for_a_signal_waits_for_copies(
+def test_what_follows_a_validation_that_was_left_for_a_signal_waits_for_copies(
     late: Late, tmp_path: Path
 ) -> None:
     class Spoils(pl.Callback):
         def on_validation_batch_start(self, *args: Any) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
-        def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
             for weight in pl_module.parameters():
                 weight.data.zero_()
 
