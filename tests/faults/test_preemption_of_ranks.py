@@ -19,7 +19,7 @@ from tests.backends.torch.death import differences
 from tests.faults import runs
 from tests.faults.children import Child
 from tests.faults.moments import Moments
-from tests.faults.ranks import ranks
+from tests.faults.ranks import Command, ranks
 from tests.faults.scale import chance, count
 
 DEADLINE = 12.0  # seconds; what is left of a run while its processes look for each other
@@ -74,7 +74,13 @@ def said(children: list[Child]) -> str:
 
 
 def struck(
-    moment: tuple[str, int], rank: int, targets: tuple[int, ...], number: int, variant: str, folder: Path
+    moment: tuple[str, int],
+    rank: int,
+    targets: tuple[int, ...],
+    number: int,
+    variant: str,
+    folder: Path,
+    *more: str,
 ) -> list[Child]:
     """Train on two processes; when the moment comes, ``rank`` waits until ``targets`` were signalled."""
     (here, there), (waiting, go_on) = os.pipe(), os.pipe()
@@ -89,7 +95,7 @@ def struck(
         if mine != rank:
             os.close(there)
         with preemptible(), Moments(moment if mine == rank else None, act) as moments:
-            code = runs.train(folder, variant, *TWO)
+            code = runs.train(folder, variant, *TWO, *more)
         print(f"newest step {moments.step}", flush=True)
         return code
 
@@ -186,3 +192,47 @@ def test_a_killed_process_takes_the_other_with_it_and_nothing_is_lost(
         wrong=len(wrong),
     )
     assert wrong == [] and deadlines < 2
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_signal_between_two_repeats_is_kept_for_the_second(
+    target: int, pair: Callable[[str], Pair], tmp_path: Path
+) -> None:
+    pair("plain")  # imports everything
+    folder, more = tmp_path / "run", "repeats=2"
+    children = struck(("results", 0), 0, (target,), signal.SIGTERM, "plain", folder, more)
+    assert [child.wait() for child in children] == [75, 75], said(children)
+    assert [(row.status, row.steps) for row in runs.home(folder).rows()] == [
+        ("finished", 21),
+        ("interrupted", 1),
+    ]
+    for where in (folder, tmp_path / "untouched"):
+        children = ranks(
+            2, lambda rank, where=where: runs.train(where, "plain", *TWO, more), tmp_path / "log"
+        )
+        assert [child.wait() for child in children] == [0, 0], said(children)
+    found, wanted = (
+        [row.weights_sha256 for row in runs.home(where).rows()] for where in (folder, tmp_path / "untouched")
+    )
+    assert found == wanted and len(set(found)) == 2
+
+
+@pytest.mark.parametrize("target", ["rank 0", "rank 1", "all"])
+def test_a_signal_while_lightning_starts_the_second_process_is_kept_for_the_training(
+    target: str, tmp_path: Path
+) -> None:
+    """The second process waits before it imports anything; the first waits for it."""
+    told, go_on, folder = tmp_path / "told", tmp_path / "go_on", tmp_path / "run"
+    os.mkfifo(told)
+    os.mkfifo(go_on)
+    body = f"open({str(told)!r}, 'w').write(str(os.getpid()))\nopen({str(go_on)!r}).read()"
+    command = Command(folder, body=body)
+    second = int(told.read_text())
+    pids = {"rank 0": (command.process.pid,), "rank 1": (second,), "all": (command.process.pid, second)}
+    for pid in pids[target]:
+        os.kill(pid, signal.SIGTERM)
+    go_on.write_text("")
+    assert command.wait() == 75, command.said()
+    assert runs.position(folder)["step"] == 1
+    again = Command(folder)
+    assert again.wait() == 0, again.said()

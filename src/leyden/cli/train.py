@@ -24,7 +24,7 @@ from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from leyden.backends.torch.signals import CODES, held_back
+from leyden.backends.torch.signals import CODES, held_back, keep
 from leyden.cli import check, results, run_file, terminal
 from leyden.cli.outcome import INTERRUPTED, PREEMPTED
 from leyden.runs.processes import several
@@ -58,12 +58,11 @@ def preemptible() -> Generator[None]:
     together = several()
 
     def leave(number: int, frame: FrameType | None) -> None:
-        if not together:  # else it was held back to the end, and all is done
-            print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
-            raise SystemExit(PREEMPTED)
+        print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
+        raise SystemExit(PREEMPTED)
 
-    numbers = CODES if together else (signal.SIGTERM, signal.SIGUSR1)
-    before = {number: signal.signal(number, leave) for number in numbers}
+    numbers, handler = (CODES, keep) if together else ((signal.SIGTERM, signal.SIGUSR1), leave)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         with held_back() if together else nullcontext():
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from leyden.backends.torch.signals import Signals
 from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.death import differences, in_child, what_must_agree
 from tests.backends.torch.toy import Net, newest, toy_parts, train
@@ -114,6 +116,28 @@ def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
 
     assert in_child(lambda: train(toy_parts(model=Twice), tmp_path).exit_code) == 75
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_second_signal_ends_a_process_that_never_comes_back_to_the_interpreter(tmp_path: Path) -> None:
+    """As in a collective whose other side hangs: `Signals` hears what the main thread cannot."""
+    here, there = os.pipe()
+
+    def stuck() -> None:
+        lock = ctypes.CDLL(None).pthread_mutex_lock
+        mutex = ctypes.create_string_buffer(128)
+        with Signals():
+            lock(mutex)
+            os.write(there, b"!")
+            lock(mutex)  # no signal interrupts this one
+
+    pid = os.fork()
+    if pid == 0:
+        stuck()
+        os._exit(1)
+    os.read(here, 1)
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        os.kill(pid, number)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 75
 
 
 def test_handlers_are_put_back(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ class Signals:
             _let_children_be_deaf()
             threading.Thread(target=self._listen, args=(reading,), name="leyden-signals", daemon=True).start()
             self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # of `held_back`
+            while _kept:
+                signal.raise_signal(_kept.pop())
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -81,6 +83,18 @@ def _let_children_be_deaf() -> None:
             signal.set_wakeup_fd(-1)
 
     os.register_at_fork(after_in_child=stop_writing)
+
+
+#: what `keep` was called for
+_kept: list[int] = []
+
+
+def keep(number: int, frame: FrameType | None) -> None:
+    """A handler for what comes while signals are held back, through a thread that does not hold them back.
+
+    Threads that began in an earlier fit are such ones.
+    """
+    _kept.append(number)
 
 
 @contextmanager
