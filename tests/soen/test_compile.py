@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,12 +12,13 @@ import torch
 
 from leyden.soen.kernel import abi
 from leyden.soen.kernel.ways import at_most
-from tests.soen.kernel.test_ways import CIRCUITS, KERNEL, LEAN, network
+from tests.soen.kernel.test_ways import CIRCUITS, network
 
-#: circuits whose every sequence is one operator, without noise, whose draws a compiled program orders anew
-SKIPPED = ("noise", "offsets", "WICC", "NOCC", "Jacobi")
-WHOLE = [name for name, (way, *_) in LEAN.items() if way == KERNEL and name not in SKIPPED]
-STEPPED = ("mixed Jacobi", "WICC loop", "multipliers", "recurrent GRU")
+#: one of each that a compiled program is put together of
+NAMES = (
+    "recurrent", "recorded", "multiplier", "learnable time step", "feedback", "Jacobi feedback", "WICC loop",
+    "multipliers", "other kinds", "NOCC", "mixed Jacobi",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -65,17 +68,10 @@ class Graphs:
         return program
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_compiled_circuit_is_one_graph_with_the_same_numbers(name: str) -> None:
     net = circuit(name)
     compare(torch.compile(net, fullgraph=True, backend="aot_eager"), net, some_x(net))
-
-
-@pytest.mark.parametrize("name", STEPPED)
-def test_circuits_that_take_steps_compile_too(name: str) -> None:
-    assert name not in WHOLE
-    net = circuit(name)
-    compare(torch.compile(net, fullgraph=True, backend="aot_eager"), net, some_x(net, steps=2))
 
 
 @pytest.mark.filterwarnings("ignore:.*script_method:DeprecationWarning")  # torch's own import
@@ -84,7 +80,7 @@ def test_the_default_compiler_gives_the_same_numbers() -> None:
     compare(torch.compile(net, fullgraph=True), net, some_x(net))
 
 
-@pytest.mark.parametrize("name", ["recurrent", "feedback"])
+@pytest.mark.parametrize("name", ["feedback", "WICC loop", "WICC", "other kinds"])
 def test_a_compiled_program_does_not_grow_with_the_sequence(name: str) -> None:
     sizes = []
     for steps in (4, 400):
@@ -133,3 +129,29 @@ def test_a_compiled_circuit_takes_no_faster_way_than_allowed() -> None:
     with at_most("steps"):
         run(some_x(net))
     assert len(graphs.sizes) == 2 and graphs.sizes[1] > graphs.sizes[0]
+
+
+def test_copies_of_a_circuit_compile_to_programs_of_their_own() -> None:
+    net = circuit("WICC")
+    for other in (copy.deepcopy(net), pickle.loads(pickle.dumps(net))):
+        with torch.no_grad():
+            other.masks["J_0_to_1"][0] = False
+        torch.compiler.reset()
+        other(some_x(other))
+        compare(torch.compile(other, fullgraph=True, backend="aot_eager"), other, some_x(other))
+        compare(torch.compile(net, fullgraph=True, backend="aot_eager"), net, some_x(net))
+
+
+def test_a_compiled_circuit_trains_as_it_would_uncompiled() -> None:
+    weights = []
+    for compiled in (False, True):
+        net = circuit("other kinds")
+        run = torch.compile(net, fullgraph=True, backend="aot_eager") if compiled else net
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            run(some_x(net)).square().sum().backward()
+            optimizer.step()
+        weights.append(net.state_dict())
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(weights[1][name], tensor, atol=1e-12, rtol=1e-12, msg=name)

@@ -101,7 +101,7 @@ def cells_adjoint(
     drive, known = _unpacked(tensors, plan)
     if _in_library(drive):
         return retreat(given, history, drive.phi, drive, known)
-    flux, *sums, start = _elsewhere(lambda: _differentiated(given, drive, known), given.device)
+    flux, *sums, start = elsewhere(lambda: _differentiated(given, drive, known), given.device)
     return torch.cat([flux, torch.zeros_like(flux[:, :1])], 1), start, torch.stack(sums)
 
 
@@ -137,7 +137,7 @@ def _in_library(drive: Drive) -> bool:
     return drive.phi.device.type == "cpu" and not abi.library().problem
 
 
-def _elsewhere(work: Callable[[], T], device: torch.device) -> T:
+def elsewhere(work: Callable[[], T], device: torch.device) -> T:
     """Run in a thread of its own: within an operator, this one records no gradients."""
 
     def run() -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,14 +12,15 @@ from torch import Generator, Tensor, nn
 from ..circuit import Circuit
 from ..connections import Connection
 from ..frozen import one_of
+from ..kernel import whole
 from ..problems import CircuitError
 from ..rate_table import RateTable, shipped
 from . import names
 from .draws import Drawn, draw, fan_outs
 from .ends import Ends
-from .evaluate import evaluate
+from .evaluate import Forward, Outcome, evaluate
 from .health import warn_outside, warn_unstable
-from .inputs import Initial, fitted
+from .inputs import Initial, fitted, state_names
 from .kinds.table import make
 from .layer import Birth, Connectivity, Layer
 from .noise import Levels
@@ -71,6 +72,7 @@ class Network(nn.Module):
         if circuit.uses_table:
             self._hold(table or shipped())
         names.install(self)
+        self.key = whole.enrolled(self)
         self.project()
 
     def _layers(self, drawn: Mapping[str, Drawn], generator: Generator) -> list[Layer]:
@@ -171,12 +173,32 @@ class Network(nn.Module):
         x = fitted(x, self.input_width, self.dt, "fit_input" in self.circuit.compat)
         if writing():
             self.project()
-        outcome = evaluate(prepared(self, x, initial or {}, generator))
+        _, outcome = self.outcome(x, initial or {}, generator)
         if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
             # looking costs a pass over every history, so training steps are left alone
             warn_outside(self, outcome.histories)
             warn_unstable(self)
         return reported(self, outcome)
+
+    def outcome(
+        self, x: Tensor, initial: Initial, generator: Generator | None = None
+    ) -> tuple[Forward, Outcome]:
+        """What ``simulate`` reports, for an input and weights that fit already."""
+        forward = prepared(self, x, initial, generator)
+        outcome = whole.simulated(self, forward) if whole.fits(forward) else evaluate(forward)
+        return forward, outcome
+
+    def state_names(self) -> list[str]:
+        """The name of every state: of each layer, then of each connection's circuits."""
+        names = [name for layer in self.ordered for name in state_names(layer)]
+        for c in self.circuit.connections:
+            count = {"fixed": 0, "WICC": 1, "NOCC": 3}[c.params.mode]
+            names += [f"{c.key}.{n}" for n in range(count)]
+        return names
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.key = whole.enrolled(self)
 
     def set_noise(self, where: int | str, key: str, std: float, *, relative: bool = False) -> None:
         """Change the noise on ``key`` of a layer (by number) or a connection (by name).
