@@ -16,8 +16,8 @@ from tests.soen.kernel.test_ways import CIRCUITS, network
 
 #: one of each that a compiled program is put together of
 NAMES = (
-    "recurrent", "recorded", "multiplier", "learnable time step", "feedback", "Jacobi feedback", "WICC loop",
-    "multipliers", "other kinds", "NOCC", "mixed Jacobi",
+    "recurrent", "recorded", "multiplier", "learnable time step", "feedback", "Jacobi feedback", "sparse loop",
+    "multipliers in a multiplier loop", "other kinds", "NOCC", "mixed Jacobi",
 )  # fmt: skip
 
 
@@ -80,7 +80,7 @@ def test_the_default_compiler_gives_the_same_numbers() -> None:
     compare(torch.compile(net, fullgraph=True), net, some_x(net))
 
 
-@pytest.mark.parametrize("name", ["feedback", "WICC loop", "WICC", "other kinds"])
+@pytest.mark.parametrize("name", ["feedback", "sparse loop", "WICC", "other kinds"])
 def test_a_compiled_program_does_not_grow_with_the_sequence(name: str) -> None:
     sizes = []
     for steps in (4, 400):
