@@ -16,8 +16,8 @@ from tests.soen.kernel.test_ways import CIRCUITS, network
 
 #: one of each that a compiled program is put together of
 NAMES = (
-    "recurrent", "recorded", "multiplier", "learnable time step", "feedback", "Jacobi feedback", "sparse loop",
-    "multipliers in a multiplier loop", "other kinds", "NOCC", "mixed Jacobi",
+    "recurrent", "recorded", "multiplier", "learnable time step", "feedback", "Jacobi feedback",
+    "sparse loop", "multipliers in a multiplier loop", "other kinds", "NOCC", "mixed Jacobi",
 )  # fmt: skip
 
 
