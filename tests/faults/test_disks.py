@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from leyden.backends.torch.saver import FailedSaveWarning, SaveError
 from leyden.callbacks.callback import Callback, Fit
@@ -73,6 +74,23 @@ def test_a_run_stops_once_too_many_saves_have_failed_and_goes_on_later(
     assert newest(tmp_path / "run")["leyden"]["session"]["position"]["step"] in (6, 7)
     monkeypatch.undo()
     assert every_step(tmp_path / "run", {}).status == "finished"
+    assert differences(whole, what_must_agree(newest(tmp_path / "run"), tmp_path / "run")) == []
+
+
+def test_memory_that_runs_out_while_a_checkpoint_is_written_costs_nothing_but_that_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: dict[str, Any]
+) -> None:
+    working = torch.save
+
+    def poor(*args: Any) -> None:
+        raise MemoryError("injected while a checkpoint is written")
+
+    doing = {
+        8: lambda: monkeypatch.setattr(torch, "save", poor),
+        10: lambda: monkeypatch.setattr(torch, "save", working),
+    }
+    with pytest.warns(FailedSaveWarning, match="injected while a checkpoint is written"):
+        assert every_step(tmp_path / "run", doing, max_failures=9).status == "finished"
     assert differences(whole, what_must_agree(newest(tmp_path / "run"), tmp_path / "run")) == []
 
 

@@ -108,7 +108,7 @@ class Saver:
             return not self.newest_failed
         job, self._job = self._job, None
         error = job.exception()
-        if error is not None and not isinstance(error, (OSError, ChangedError)):
+        if error is not None and not _is_borne(error):
             raise error
         self.newest_failed = error is not None
         self.failures = self.failures + 1 if error else 0
@@ -172,3 +172,8 @@ def _finite(weights: Iterable[Tensor]) -> bool:
         for w in weights
         if w.is_floating_point()
     )
+
+
+def _is_borne(error: BaseException) -> bool:
+    """Whether a save may fail like this, and the run goes on."""
+    return isinstance(error, (OSError, ChangedError)) or is_out_of_memory(error)
