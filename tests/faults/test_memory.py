@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
+import os
 import resource
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from tests.faults import runs
 from tests.faults.children import Child
 from tests.faults.ranks import ranks
 from tests.faults.scale import chance, count
+from tests.faults.spoiling import shortage_in_update
 
 pytestmark = pytest.mark.filterwarnings("ignore::leyden.backends.torch.shortage.ShortageWarning")
 
 WIDTH = 1 << 18
-M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of glibc's mallopt
 
 PLACES = ("forward", "backward", "optimizer", "validation")
 
@@ -147,32 +146,11 @@ def test_one_rank_of_two_may_run_out(
     assert max(found) < 1e-6
 
 
-@contextmanager
-def shortage_in_an_update(step: int) -> Iterator[None]:
-    """AdamW runs out after it has changed the moments of the first parameters, in one step of the process."""
-    whole, calls = torch.optim.AdamW.step, [0]
-
-    def torn(self: torch.optim.AdamW, closure: Any = None) -> Any:
-        calls[0] += 1
-        if calls[0] != step:
-            return whole(self, closure)
-        for parameter in self.param_groups[0]["params"][1:]:
-            parameter.grad = None
-        whole(self, closure)
-        raise torch.OutOfMemoryError("injected in the middle of an update")
-
-    torch.optim.AdamW.step = torn
-    try:
-        yield
-    finally:
-        torch.optim.AdamW.step = whole
-
-
 def test_half_an_update_is_taken_back_by_going_back_to_the_newest_checkpoint(tmp_path: Path) -> None:
     from tests.backends.torch.death import differences
 
     def poor() -> int:
-        with shortage_in_an_update(11):
+        with shortage_in_update(11):
             return runs.train(tmp_path / "poor", "plain")
 
     for name, work in {"rich": lambda: runs.train(tmp_path / "rich", "plain"), "poor": poor}.items():
@@ -186,69 +164,83 @@ def test_half_an_update_is_taken_back_by_going_back_to_the_newest_checkpoint(tmp
 
 
 class Wide(nn.Module):
-    """Keeps 13 MiB a sample for its backward pass, and has memory for so much more once it is made.
+    """Keeps 13 MiB a sample for its backward pass.
 
     Args:
-        room: Bytes; None for no limit.
         tried: Takes the samples of every forward pass.
     """
 
-    def __init__(self, room: int | None, tried: list[int]) -> None:
+    def __init__(self, tried: list[int]) -> None:
         super().__init__()
         self.first, self.last = nn.Linear(8, WIDTH), nn.Linear(WIDTH, 3)
         self.layers = nn.Sequential(*(nn.Tanh() for _ in range(12)))
         self.tried = tried
-        if room is not None:
-            libc = ctypes.CDLL(None)
-            libc.mallopt(M_MMAP_THRESHOLD, 1 << 20)  # or freed tensors would stay part of the heap
-            libc.mallopt(M_ARENA_MAX, 1)
-            pages = int(Path("/proc/self/statm").read_text().split()[0])
-            limit = pages * resource.getpagesize() + room
-            resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.tried.append(len(x))
         return self.last(self.layers(self.first(x)))
 
 
-class Lifted(Callback):
-    """Takes the limit away after a step."""
+class Limited(Callback):
+    """After the first step the process may take ``room`` bytes more; after the third, as many as it likes."""
 
-    def __init__(self, step: int) -> None:
-        self.when = step
+    def __init__(self, room: int) -> None:
+        self.room = room
 
     def on_step_end(self, fit: Fit, /) -> None:
-        if fit.step == self.when:
-            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        limit = resource.RLIM_INFINITY
+        if fit.step == 1:
+            pages = int(Path("/proc/self/statm").read_text().split()[0])
+            limit = pages * resource.getpagesize() + self.room
+        if fit.step in (1, 3):
+            resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+
+
+def train_wide(folder: Path, *callbacks: Callback) -> list[int]:
+    """Train ten steps of 16 samples (the seventh has 5); the samples of every forward pass."""
+    tried: list[int] = []
+    WorkingSize.PATIENCE = 2
+    parts = toy_parts(
+        model=lambda: Wide(tried),
+        optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=1e-4),
+        trainer={"max_epochs": None, "max_steps": 10, "val_check_interval": "5 steps"},
+        data={"eval_batch_size": 16},
+        callbacks=list(callbacks),
+    )
+    assert train(parts, folder).exit_code == 0
+    return tried
+
+
+POOR = """\
+import json, pathlib, sys
+from tests.faults.test_memory import Limited, train_wide
+
+folder = pathlib.Path(sys.argv[1])
+folder.with_suffix(".json").write_text(json.dumps(train_wide(folder, Limited(160 << 20))))
+"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits a process's address space, and reads /proc")
 def test_an_allocator_that_truly_fails_costs_nothing_but_time(
-    tmp_path: Path, say: Callable[..., None]
+    tmp_path: Path, say: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def work(name: str, room: int | None) -> int:
-        tried: list[int] = []
-        WorkingSize.PATIENCE = 2
-        parts = toy_parts(
-            model=lambda: Wide(room, tried),
-            optimizer=lambda model: torch.optim.SGD(model.parameters(), lr=1e-4),
-            trainer={"max_epochs": None, "max_steps": 10, "val_check_interval": "5 steps"},
-            data={"eval_batch_size": 16},
-            callbacks=[Lifted(3)],
-        )
-        code = train(parts, tmp_path / name).exit_code
-        (tmp_path / f"{name}.json").write_text(json.dumps(tried))
-        return code
-
-    tried: dict[str, list[int]] = {}
-    for name, room in {"rich": None, "poor": 160 << 20}.items():
-        child = Child(partial(work, name, room), tmp_path / f"{name}.log")
-        assert child.wait() == 0, child.said()
-        tried[name] = json.loads((tmp_path / f"{name}.json").read_text())
+    monkeypatch.setattr(WorkingSize, "PATIENCE", WorkingSize.PATIENCE)
+    # A process of its own, whose heap holds nothing yet that a tensor could go into, and whose freed
+    # tensors (these two settings of glibc) go back to the system.
+    heap = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "1"}
+    subprocess.run(
+        [sys.executable, "-c", POOR, tmp_path / "poor"],
+        env={**os.environ, **heap},
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    poor = json.loads((tmp_path / "poor.json").read_text())
+    rich = train_wide(tmp_path / "rich")
     page = (tmp_path / "poor" / "logs" / "repeat_0" / "oom_report.txt").read_text()
     difference = worst(tmp_path / "rich", tmp_path / "poor")
-    say("address space limited", passes=tried["poor"], worst=difference)
+    say("address space limited", passes=poor, worst=difference)
     assert "DefaultCPUAllocator: can't allocate memory: you tried to allocate" in page
     assert "address space at most" in page and "layers." in page
-    assert tried["poor"][:3] == [16, 8, 8] and tried["poor"][-5:] == tried["rich"][-5:]  # whole batches again
+    assert poor[:6] == [16, 16, 8, 8, 8, 8]
+    assert poor[-5:] == rich[-5:]  # whole batches again
     assert 0 < difference < 1e-6

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tests.backends.torch.toy import newest, toy_parts, train
 from tests.faults import runs
 from tests.faults.children import Child
 from tests.faults.scale import chance, count
+from tests.faults.spoiling import nan_in_passes
 
 MODULES = ("first", "act", "deep.0", "deep.1", "deep.2", "last")
 
@@ -138,24 +138,6 @@ def test_a_step_that_is_not_finite_is_left_out_and_nothing_else(tmp_path: Path) 
     assert {float(state["step"]) for state in optimizer.values()} == {20.0}
 
 
-@contextmanager
-def one_bad_pass(number: int) -> Iterator[None]:
-    """The ``number``-th forward pass of a dropout in training gives NaN; those after it do not."""
-    passes = [0]
-
-    def spoil(module: nn.Module, inputs: Any, output: Any) -> Any:
-        if isinstance(module, nn.Dropout) and module.training:
-            passes[0] += 1
-            return output * float("nan") if passes[0] == number else None
-        return None
-
-    handle = nn.modules.module.register_module_forward_hook(spoil)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def test_a_restored_run_learns_as_well_as_one_that_was_never_hurt(
     tmp_path: Path, say: Callable[..., None]
 ) -> None:
@@ -172,7 +154,7 @@ def test_a_restored_run_learns_as_well_as_one_that_was_never_hurt(
             folder = tmp_path / f"{name}{seed}"
 
             def work(folder: Path = folder, name: str = name, seed: int = seed, at: int = at) -> int:
-                with one_bad_pass(at if name == "hurt" else -1):
+                with nan_in_passes({at} if name == "hurt" else ()):
                     return runs.train(folder, "plain", *words, f"seed={seed}")
 
             child = Child(work, folder.with_suffix(".log"))

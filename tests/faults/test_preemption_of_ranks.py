@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,11 +14,11 @@ from typing import Any
 import pytest
 
 from leyden.cli.train import preemptible
-from tests.backends.torch.death import differences
 from tests.faults import runs
 from tests.faults.children import Child
 from tests.faults.moments import Moments
 from tests.faults.ranks import Command, ranks
+from tests.faults.reference import Reference, known_references
 from tests.faults.scale import chance, count
 
 DEADLINE = 12.0  # seconds; what is left of a run while its processes look for each other
@@ -28,45 +27,10 @@ AFTER_IT = ("building", "checking", "results")  # or before: rank 0 records how 
 VARIANTS = ("plain", "micro_batches_average", "four_steps_a_call", "plateau_and_best")
 
 
-class Pair:
-    """How an undisturbed run on two processes ended, and how many moments each of them had."""
-
-    def __init__(self, variant: str, folder: Path) -> None:
-        self.variant = variant
-        told = folder.with_suffix(".json")
-
-        def work(rank: int) -> int:
-            with Moments() as moments:
-                code = runs.train(folder, variant, *TWO)
-            told.with_suffix(f".{rank}").write_text(json.dumps(moments.counts))
-            return code
-
-        children = ranks(2, work, folder.with_suffix(".log"))
-        assert [child.wait() for child in children] == [0, 0], said(children)
-        self.moments = [json.loads(told.with_suffix(f".{rank}").read_text()) for rank in range(2)]
-        self.end = runs.ended(folder)
-
-    def problem(self, folder: Path) -> str:
-        """Go on in ``folder``; what is wrong with how that ends, empty if it ends like this one."""
-        children = ranks(2, lambda rank: runs.train(folder, self.variant, *TWO), folder.with_suffix(".log"))
-        if any(codes := [child.wait() for child in children]):
-            return f"ended with {codes}:\n{said(children)}"
-        found = differences(self.end, runs.ended(folder))
-        return f"differs in {found[:4]}" if found else ""
-
-
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Pair]:
-    folder = tmp_path_factory.mktemp("pairs")
-    known: dict[str, Pair] = {}
-    runs.warm_up(folder / "warm")
-
-    def of(variant: str) -> Pair:
-        if variant not in known:
-            known[variant] = Pair(variant, folder / variant)
-        return known[variant]
-
-    return of
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reference]:
+    """How undisturbed runs on two processes end, by variant."""
+    return known_references(tmp_path_factory.mktemp("pairs"), TWO, world=2)
 
 
 def said(children: list[Child]) -> str:
@@ -111,17 +75,17 @@ def struck(
     return children
 
 
-def drawn(rng: Any, pair: Pair, trial: int) -> tuple[tuple[str, int], int, tuple[int, ...]]:
+def drawn(rng: Any, pair: Reference, trial: int) -> tuple[tuple[str, int], int, tuple[int, ...]]:
     """A moment, the rank that it comes in, and who is signalled."""
     rank = rng.randrange(2)
-    moments = pair.moments[rank]
+    moments = pair.moments_of[rank]
     phases = sorted(moments)
     phase = phases[(trial * 5 + rng.randrange(3)) % len(phases)]
     return (phase, rng.randrange(moments[phase])), rank, ((0,), (1,), (0, 1))[trial % 3]
 
 
 def test_both_leave_at_the_same_border_whoever_is_told(
-    pair: Callable[[str], Pair], tmp_path: Path, say: Callable[..., None]
+    pair: Callable[[str], Reference], tmp_path: Path, say: Callable[..., None]
 ) -> None:
     wrong, at, done, trial = list[str](), Counter[str](), 0, 0
     wanted = count(9, 150)
@@ -150,7 +114,7 @@ def test_both_leave_at_the_same_border_whoever_is_told(
 
 @pytest.mark.parametrize("targets", [(0,), (1,), (0, 1)])
 def test_a_signal_in_a_validation_of_two_leaves_it_and_owes_it(
-    targets: tuple[int, ...], pair: Callable[[str], Pair], tmp_path: Path
+    targets: tuple[int, ...], pair: Callable[[str], Reference], tmp_path: Path
 ) -> None:
     reference, folder = pair("plain"), tmp_path / "run"
     children = struck(("validation", 3), targets[0], targets, signal.SIGTERM, reference.variant, folder)
@@ -161,7 +125,7 @@ def test_a_signal_in_a_validation_of_two_leaves_it_and_owes_it(
 
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_process_takes_the_other_with_it_and_nothing_is_lost(
-    killed: int, pair: Callable[[str], Pair], tmp_path: Path, say: Callable[..., None]
+    killed: int, pair: Callable[[str], Reference], tmp_path: Path, say: Callable[..., None]
 ) -> None:
     wrong, at, longest, trial = list[str](), Counter[str](), 0.0, 0
     while sum(at.values()) < count(3, 40) and len(wrong) < 5:
@@ -196,7 +160,7 @@ def test_a_killed_process_takes_the_other_with_it_and_nothing_is_lost(
 
 @pytest.mark.parametrize("target", [0, 1])
 def test_a_signal_between_two_repeats_is_kept_for_the_second(
-    target: int, pair: Callable[[str], Pair], tmp_path: Path
+    target: int, pair: Callable[[str], Reference], tmp_path: Path
 ) -> None:
     pair("plain")  # imports everything
     folder, more = tmp_path / "run", "repeats=2"
