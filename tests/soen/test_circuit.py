@@ -101,7 +101,7 @@ def test_what_cannot_work_is_refused_with_a_repair() -> None:
     dendrite = {"layer_type": "SingleDendrite", "params": {}}
     refused("solver: FE", dendrite | {"params": {"solver": "PS"}}, connections=[loop])
     refused("PARARNN", dendrite | {"params": {"solver": "PS", "source_func": "RateArray"}})
-    refused("one_to_one", dendrite | {"params": {"solver": "PARARNN"}}, connections=[loop])
+    refused("diagonal", dendrite | {"params": {"solver": "PARARNN"}}, connections=[loop])
     refused("without noise on s", dendrite | {"params": {"solver": "PS"}, "noise": {"s": 0.1}})
     refused("solver of a MultiplierWICC", {"layer_type": "MultiplierWICC", "params": {"solver": "PS"}})
     refused("stepwise_gauss_seidel", "RNN", "RNN", connections=[back], network_evaluation_method="layerwise")

@@ -77,3 +77,108 @@ def test_what_a_model_file_of_the_original_never_used_is_dropped_with_a_warning(
     torch.save(content | {"leyden": {}}, tmp_path / "ours.soen")
     with pytest.raises(soen.CircuitError, match="source_func_type"):
         soen.load(tmp_path / "ours.soen")
+
+
+EARLY = {"early_stopping_patience": 0, "early_stopping_tolerance": "small", "steady_tol_abs": -1.0}
+
+
+def test_settings_of_early_stopping_are_refused_or_clamped_with_a_warning() -> None:
+    with pytest.raises(soen.CircuitError) as raised:
+        soen.Circuit.read(tree("RNN", **EARLY))
+    assert len(raised.value.problems) == 3
+    with pytest.warns(UserWarning, match="early_stopping_patience 0 for 1") as caught:
+        k = soen.Circuit.read(tree("RNN", **EARLY), compat=["settings"]).simulation
+    assert len(caught) == 1
+    assert (k.early_stopping_patience, k.early_stopping_tolerance, k.steady_tol_abs) == (1, 1e-6, 0.0)
+
+
+def test_an_unknown_evaluation_order_becomes_layerwise_with_a_warning_where_the_original_is_asked_for() -> (
+    None
+):
+    with pytest.warns(UserWarning, match="'jacobi' for 'layerwise'"):
+        circuit = soen.Circuit.read(tree("RNN", network_evaluation_method="jacobi"), compat=["settings"])
+    assert circuit.simulation.network_evaluation_method == "layerwise"
+    described = tree(
+        "RNN", "RNN", connections=[{"from_layer": 2, "to_layer": 1}], network_evaluation_method="jacobi"
+    )
+    with pytest.warns(UserWarning, match="stepwise_gauss_seidel"):
+        circuit = soen.Circuit.read(described, compat="soen")
+    assert circuit.simulation.network_evaluation_method == "stepwise_gauss_seidel"
+
+
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+def test_noise_on_what_a_cell_shows_stays_out_of_it_unless_the_original_is_asked_for(kind: str) -> None:
+    # without noise on the last step, only the cell itself can carry what was drawn before
+    x, stepwise = some_input(), {"network_evaluation_method": "stepwise_gauss_seidel"}
+    noisy = {"layer_type": kind, "params": {}, "perturb": {"s_mean": 0.4}}
+    plain, mended = network(kind, **stepwise)(x), network(noisy, **stepwise)(x)
+    torch.testing.assert_close(mended[:, 1:], plain[:, 1:] + 0.4)
+    original = network(noisy, compat=["restarted_cells"], **stepwise)(x)
+    torch.testing.assert_close(original[:, 1], plain[:, 1] + 0.4)
+    assert not torch.allclose(original[:, 2:], plain[:, 2:] + 0.4, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["layerwise", "stepwise_gauss_seidel"])
+def test_noise_on_a_linear_layer_shakes_its_start_alone_where_the_original_is_asked_for(method: str) -> None:
+    noisy = {"layer_type": "Linear", "params": {}, "perturb": {"s_mean": 0.5}}
+    plain, mended, original = (
+        network(kind, compat=compat, network_evaluation_method=method)(some_input())
+        for kind, compat in (("Linear", None), (noisy, None), (noisy, ["linear_noise"]))
+    )
+    torch.testing.assert_close(mended[:, 1:], plain[:, 1:] + 0.5)
+    assert not mended[:, 0].any()
+    assert torch.equal(original[:, 1:], plain[:, 1:])
+    assert (original[:, 0] == (0.5 if method == "layerwise" else 0.0)).all()
+
+
+def test_noise_on_weights_reaches_missing_ones_where_the_original_is_asked_for() -> None:
+    described = tree("Linear")
+    described["connections"][0] |= {"connection_type": "one_to_one", "perturb": {"j_mean": 0.1}}
+    x = some_input()
+    weight = soen.build(described, seed=0).connections["J_0_to_1"].detach().double()
+    for compat, reached in (([], torch.eye(3)), (["noisy_masks"], torch.ones(3, 3))):
+        found = soen.build(described, seed=0, compat=compat).double()(x)[:, 1:].detach()
+        torch.testing.assert_close(found, x @ (weight + 0.1 * reached).t())
+
+
+def test_noise_that_nothing_hears_is_refused_or_dropped_with_a_warning() -> None:
+    described = tree({"layer_type": "RNN", "params": {}, "noise": {"bias_current": 0.1}})
+    with pytest.raises(soen.CircuitError, match="RNN has no bias_current to disturb"):
+        soen.Circuit.read(described)
+    with pytest.warns(UserWarning, match="RNN has no bias_current"):
+        net = soen.build(described, seed=0, compat=["unused_noise"]).double()
+    assert torch.equal(net(some_input()), network("RNN")(some_input()))
+    described = tree("RNN")
+    described["connections"][0] |= {"noise": {"phi": 0.1, "j": 0.2}}
+    with pytest.raises(soen.CircuitError, match="on its weights only"):
+        soen.Circuit.read(described)
+    with pytest.warns(UserWarning, match=r"Noise\.phi of a connection"):
+        circuit = soen.Circuit.read(described, compat=["keys"])
+    assert circuit.connections[0].noise.levels() == {"j": 0.2}
+
+
+@pytest.mark.parametrize("method", ["stepwise_gauss_seidel", "stepwise_jacobi"])
+def test_later_input_layers_show_the_flux_of_first_states_where_the_original_is_asked_for(method) -> None:
+    start = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)
+    nets = [
+        network("Input", "Linear", compat=compat, network_evaluation_method=method)
+        for compat in (None, ["first_state"])
+    ]
+    mended, original = (net.simulate(some_input(), {0: start}).histories for net in nets)
+    assert not mended[1][:, 0].any()
+    brought = nets[0].connections["J_0_to_1"].detach() @ start
+    torch.testing.assert_close(original[1][:, 0].detach(), brought.expand(2, 3))
+    assert torch.equal(original[1][:, 1:], mended[1][:, 1:]) and torch.equal(original[2], mended[2])
+
+
+def test_a_readout_forgets_its_initial_state_where_the_original_is_asked_for() -> None:
+    start = {1: torch.ones(3)}
+    assert network("Readout")(some_input(), start)[:, 0].all()
+    assert not network("Readout", compat=["first_state"])(some_input(), start)[:, 0].any()
+    stepwise = {"network_evaluation_method": "stepwise_gauss_seidel"}
+    assert network("Readout", compat=["first_state"], **stepwise)(some_input(), start)[:, 0].all()
+
+
+def test_a_first_layer_under_flux_starts_where_it_is_told_even_if_the_original_is_asked_for() -> None:
+    net = network("Linear", compat=["first_state"], input_type="flux")
+    assert net.simulate(some_input(), {0: torch.ones(3)}).histories[0][:, 0].all()

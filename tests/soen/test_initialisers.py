@@ -63,3 +63,8 @@ def test_codebooks_are_those_of_the_original(key: str) -> None:
     case = CASES[key]
     levels = case["levels"] if "levels" in case else 2 ** case["bits"] + 1
     np.testing.assert_allclose(codebook(case["min_val"], case["max_val"], levels), ARRAYS[key], atol=1e-7)
+
+
+def test_equally_spaced_weights_go_from_zero_to_one_where_nothing_else_is_said() -> None:
+    drawn = draw(weights.Linear(), torch.ones(2, 3), torch.Generator())
+    torch.testing.assert_close(drawn, torch.linspace(0.0, 1.0, 6).view(2, 3))

@@ -88,7 +88,7 @@ def test_an_lstm_keeps_its_cell_state_step_by_step_unless_the_original_is_asked_
     stepwise = {"network_evaluation_method": "stepwise_gauss_seidel"}
     torch.testing.assert_close(network("LSTM")(x), network("LSTM", **stepwise)(x))
     assert not torch.allclose(
-        network("LSTM")(x), network("LSTM", compat=["lstm_cell_reset"], **stepwise)(x), atol=1e-3
+        network("LSTM")(x), network("LSTM", compat=["restarted_cells"], **stepwise)(x), atol=1e-3
     )
 
 
@@ -435,3 +435,20 @@ def test_a_network_within_another_module_keeps_its_names() -> None:
     outer = torch.nn.Sequential(network("LSTM", "LeakyGRU"))
     assert "0.layers.1.module.weight_ih_l0" in outer.state_dict()
     assert not any(outer.load_state_dict(outer.state_dict()))
+
+
+def test_power_of_what_is_no_dendrite_is_missing_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match=r"there is none of layer 2 \(Soma\), 3 \(Readout\)"):
+        net = network("SingleDendrite", "Soma", "Readout", "Linear", track_power=True)
+    assert set(net.simulate(some_input()).power) == {1}
+
+
+def test_circuits_of_a_connection_may_be_lossless() -> None:
+    described = tree("Linear")
+    settings = {"source_func": "Tanh", "gamma_plus": 0.01, "gamma_minus": 0.0}
+    described["connections"][0]["params"] = {"mode": "WICC", "connection_params": settings}
+    net, x = soen.build(described, seed=0).double(), torch.zeros(1, 30, 3, dtype=torch.float64)
+    x[:, :10] = 0.3
+    late = net(x)[:, 15:].diff(dim=1)
+    assert late.any()  # it integrates what its programming flux alone drives, and loses nothing
+    torch.testing.assert_close(late, late[:, :1].expand_as(late))

@@ -148,3 +148,22 @@ def test_without_noise_nothing_is_drawn() -> None:
     before = torch.get_rng_state()
     network("SingleDendrite")(some_input())
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("kind", "spread", "shift"),
+    [("Linear", 2.0, 2.0), ("Synapse", 2**0.5, 2.0), ("MultiplierNOCC", 1.0, 1.0)],
+)
+def test_doubled_offsets_are_those_of_the_original(kind: str, spread: float, shift: float) -> None:
+    net = network(
+        layer(kind, perturb={"phi_std": 0.5, "phi_mean": 1.0}), compat=["double_phi_noise"], track_phi=True
+    )
+    x = torch.zeros(20_000, 1, 3, dtype=torch.float64)
+    with torch.no_grad():
+        history, phi = net.simulate(x, generator=generator()).histories[1][:, 1:], None
+        if kind == "MultiplierNOCC":
+            phi = net.simulate(x, generator=generator()).phi[1]
+        else:
+            phi = history / (0.1 if kind == "Synapse" else 1.0)
+    assert phi.std().item() == pytest.approx(0.5 * spread, rel=0.02)
+    assert phi.mean().item() == pytest.approx(shift, rel=0.02)

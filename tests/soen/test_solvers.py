@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,3 +77,48 @@ def test_scans_record_what_stepping_records() -> None:
         torch.testing.assert_close(other.phi[1], found[0].phi[1])
         torch.testing.assert_close(other.g[1], found[0].g[1])
         torch.testing.assert_close(other.power[1].dissipated, found[0].power[1].dissipated)
+
+
+def solved(solver: str, loop: dict) -> torch.nn.Module:
+    params = {"source_func": "Heaviside_state_dep", "solver": solver, "gamma_plus": 0.01}
+    return network(
+        {"layer_type": "SingleDendrite", "params": params},
+        connections=[{"from_layer": 1, "to_layer": 1} | loop],
+    )
+
+
+def test_newton_takes_every_diagonal_self_connection_and_refuses_others(tmp_path) -> None:
+    np.save(tmp_path / "diagonal.npy", np.diag([0.3, -0.2, 0.1]))
+    np.savez(tmp_path / "mask.npz", mask=np.diag([1, 0, 1]))
+    loops = [
+        {"params": {"init": {"name": "custom", "params": {"weights_file": str(tmp_path / "diagonal.npy")}}}},
+        {
+            "params": {
+                "structure": {"type": "custom", "params": {"mask_file": str(tmp_path / "mask.npz")}},
+                "init": {"name": "uniform"},
+            }
+        },
+        {"connection_type": "one_to_one", "params": {"init": "constant"}},
+    ]
+    for loop in loops:
+        torch.testing.assert_close(
+            solved("PARARNN", loop)(some_input()), solved("FE", loop)(some_input()), atol=1e-13, rtol=0
+        )
+    for loop in ({"connection_type": "chain"}, {"params": {"init": {"name": "constant"}}}):
+        with pytest.raises(soen.CircuitError, match="PARARNN needs a diagonal self connection; write solver"):
+            solved("PARARNN", loop)
+
+
+def test_newton_s_circuit_stays_right_when_training_moves_its_self_connection(tmp_path) -> None:
+    np.save(tmp_path / "diagonal.npy", np.diag([0.3, -0.2, 0.1]))
+    init = {"init": {"name": "custom", "params": {"weights_file": str(tmp_path / "diagonal.npy")}}}
+    found = []
+    for solver in ("FE", "PARARNN"):
+        net = solved(solver, {"params": init, "noise": {}})
+        with torch.no_grad():
+            net.connections["J_1_to_1"][0, 1] = 0.5
+        net(some_input()).square().sum().backward()
+        found.append((net(some_input()), net.connections["J_1_to_1"].grad))
+    torch.testing.assert_close(found[0], found[1], atol=1e-13, rtol=0)
+    noisy = solved("PARARNN", {"connection_type": "one_to_one", "noise": {"j": 0.5}})
+    assert not torch.equal(noisy(some_input()), noisy(some_input()))

@@ -89,3 +89,49 @@ def test_a_nonlinear_layer_records_the_flux_that_reaches_it_and_a_readout_what_i
         shown[kind] = net.simulate(x)
         torch.testing.assert_close(shown[kind].g[1], shown[kind].output[:, 1:])
     torch.testing.assert_close(shown["Readout"].phi[1], shown["NonLinear"].phi[1] + 0.25)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("On", "Off"), ("TRUE", "False"), ("1", "0")])
+def test_yes_and_no_are_understood_as_yaml_of_the_original_has_them(yes: str, no: str, tmp_path) -> None:
+    (tmp_path / "c.yaml").write_text(f"""
+simulation: {{track_phi: {yes}, track_g: {no}}}
+layers:
+  - {{layer_id: 0, layer_type: Linear, params: {{dim: 2}}}}
+  - {{layer_id: 1, layer_type: RNN, params: {{dim: 2, learnable_params: {{module.bias_ih_l0: {no}}}}}}}
+connections:
+  - {{from_layer: 0, to_layer: 1, learnable: {no}, params: {{allow_self_connections: {yes}}}}}
+""")
+    circuit = soen.load(tmp_path / "c.yaml").circuit
+    assert (circuit.simulation.track_phi, circuit.simulation.track_g) == (True, False)
+    assert circuit.layer(1).params.learnable_params == {"module.bias_ih_l0": False}
+    assert (circuit.connections[0].learnable, circuit.connections[0].params.allow_self_connections) == (
+        False,
+        True,
+    )
+    with pytest.raises(soen.CircuitError, match="track_s"):
+        soen.Circuit.read(tree("RNN", track_s="perhaps"))
+
+
+def test_a_connection_without_a_type_is_dense_or_what_its_structure_says() -> None:
+    described = tree("RNN")
+    assert "connection_type" not in described["connections"][0]
+    assert soen.Circuit.read(described).connections[0].connection_type == "dense"
+    described["connections"][0]["params"] = {"structure": {"type": "chain"}}
+    assert soen.Circuit.read(described).connections[0].connection_type == "chain"
+
+
+def test_own_nodes_may_be_left_out_among_the_settings_of_a_pattern() -> None:
+    structure = {"type": "constant", "params": {"expected_fan_out": 2, "allow_self_connections": False}}
+    described = tree("SingleDendrite", connections=[LOOP[0] | {"params": {"structure": structure}}])
+    assert not soen.Circuit.read(described).connections[1].params.allow_self_connections
+    assert not soen.build(described).masks["J_1_to_1"].diag().any()
+
+
+def test_widths_and_signs_may_be_whole_numbers_of_any_kind() -> None:
+    described = tree("SingleDendrite")
+    described["layers"][0]["params"] = {"dim": 3.0, "polarity": [1.0, -1, 0.0]}
+    params = soen.Circuit.read(described).layer(0).params
+    assert (params.dim, params.polarity) == (3, [1, -1, 0])
+    described["layers"][0]["params"] = {"dim": 2.5}
+    with pytest.raises(soen.CircuitError, match="dim"):
+        soen.Circuit.read(described)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from leyden import soen
-from leyden.soen.units import DEFAULT, PHI0
+from leyden.soen.units import DEFAULT, PHI0, Junction, convert
+from tests.soen.circuits import some_input, tree
 from tests.soen.golden_case import GOLDEN
 
 UNITS = json.loads((GOLDEN / "units.json").read_text())
@@ -58,3 +60,25 @@ def test_unknown_quantities_and_impossible_conversions_are_refused() -> None:
         soen.convert(1.0, "voltage", "L")
     with pytest.raises(ValueError, match="that L determines"):
         soen.convert(1.0, "L", "tau")
+
+
+def test_the_environment_tells_another_unit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    described = tree("SingleDendrite", track_power=True)
+    with torch.no_grad():
+        plain = soen.build(described)(some_input()), soen.build(described).simulate(some_input()).power[1]
+        monkeypatch.setenv("SOEN_OMEGA_C", "1e11")
+        network = soen.build(described)
+        assert convert(1.0, "t_prime", "t") == 1e-11 and Junction().omega_c != 1e11
+        monkeypatch.setenv("SOEN_OMEGA_C", "5e11")  # a network keeps what held when it was made
+        history, power = network(some_input()), network.simulate(some_input()).power[1]
+    assert torch.equal(history, plain[0]) and torch.equal(power.bias, plain[1].bias)
+    ratio = torch.tensor(1e11 / Junction().omega_c, dtype=torch.float32)
+    torch.testing.assert_close(power.watts[0], plain[1].watts[0] * ratio)
+    torch.testing.assert_close(power.joules[0], plain[1].joules[0])
+
+
+@pytest.mark.parametrize("told", ["fast", "-1", "0", "nan", "inf", ""])
+def test_an_environment_that_tells_no_unit_of_time_is_refused(told: str, monkeypatch) -> None:
+    monkeypatch.setenv("SOEN_OMEGA_C", told)
+    with pytest.raises(soen.CircuitError, match="SOEN_OMEGA_C must be omega_c in rad/s"):
+        soen.build(tree("SingleDendrite"))

@@ -90,10 +90,11 @@ class Circuit(Frozen):
         Raises:
             CircuitError: With every problem of the tree.
         """
-        dropped: list[str] = []
+        dropped, mended = list[str](), list[str]()
         try:
             wanted = quirks.items(tree.get("compat", ())) | quirks.items(compat or ())
             context = {"dropped": dropped} if "keys" in wanted else {}
+            context |= {"mended": mended} if "settings" in wanted else {}
             circuit = cls.model_validate({**tree, "compat": sorted(wanted)}, context=context)
         except ValidationError as error:
             raise told(error, name) from None
@@ -101,6 +102,8 @@ class Circuit(Frozen):
             raise error if isinstance(error, CircuitError) else CircuitError([str(error)], name) from None
         if dropped:
             warnings.warn(f"{name}: compat `keys` drops {', '.join(sorted(set(dropped)))}", stacklevel=2)
+        if mended:
+            warnings.warn(f"{name}: compat `settings` takes {', '.join(mended)}", stacklevel=2)
         return circuit
 
     @classmethod
@@ -202,10 +205,12 @@ def _following_feedback(tree: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(simulation, Mapping):
         return tree
     said = cast(Mapping[str, Any], simulation).get("network_evaluation_method")
-    asked = tree.get("compat", ())
-    if said is not None and asked != "soen" and "switch_method" not in asked:
+    asked = quirks.items(tree.get("compat", ()))
+    if said is not None and "switch_method" not in asked:
         return tree
-    if isinstance(said, str) and METHODS.get(said.strip().lower()) != "layerwise":
+    # an unknown order is refused later, unless it becomes layerwise
+    unknown = "layerwise" if "settings" in asked else None
+    if isinstance(said, str) and METHODS.get(said.strip().lower(), unknown) != "layerwise":
         return tree
     if said is not None:
         warnings.warn(

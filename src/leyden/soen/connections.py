@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .disturbance import Noise, Perturbation
-from .frozen import Frozen, Number, one_of
+from .frozen import Frozen, Number, Switch, one_of
 from .parameters import Box
 from .patterns import PATTERN_NAMES, PATTERNS, Structure
 from .sources import SourceName
 from .weights import INITIALISERS, Init
 
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Mode = Literal["fixed", "WICC", "NOCC"]
 
 
@@ -33,12 +34,12 @@ class Wicc(Frozen):
     """
 
     source_func: SourceName = "RateArray"
-    gamma_plus: Positive = 1e-3
-    gamma_minus: Positive = 1e-3
+    gamma_plus: NotNegative = 1e-3
+    gamma_minus: NotNegative = 1e-3
     bias_current: float = 2.0
     j_in: float = 0.38
     j_out: float | list[float] | None = None
-    half_flux_offset: bool = False
+    half_flux_offset: Switch = False
 
 
 class Nocc(Frozen):
@@ -58,11 +59,11 @@ class Nocc(Frozen):
     source_func: SourceName = "RateArray"
     alpha: float = 1.64053
     beta: Positive = 303.85
-    beta_out: Positive = 91.156
+    beta_out: NotNegative = 91.156
     bias_current: float = 2.1
     j_in: float = 0.38
     j_out: float = 0.38
-    half_flux_offset: bool = False
+    half_flux_offset: Switch = False
 
 
 #: spellings of a mode, beside the three names, in older files; None: to be told from the settings
@@ -104,9 +105,9 @@ class ConnectionParams(Frozen):
 
     structure: Structure = Structure()
     init: Init = Init()
-    allow_self_connections: bool = True
+    allow_self_connections: Switch = True
     constraints: Box = Box()
-    learnable: bool | None = None
+    learnable: Switch | None = None
     mode: Mode = "fixed"
     connection_params: Wicc | Nocc | None = None
 
@@ -184,7 +185,7 @@ class Connection(Frozen):
     to_layer: Number
     connection_type: str = "dense"
     params: ConnectionParams = ConnectionParams()
-    learnable: bool = True
+    learnable: Switch = True
     noise: Noise = Noise()
     perturb: Perturbation = Perturbation()
     visualization_metadata: Any = None
@@ -196,7 +197,7 @@ class Connection(Frozen):
         if not isinstance(data, Mapping) or isinstance(data.get("params"), ConnectionParams):
             return data
         tree = dict(cast(Mapping[str, Any], data))
-        params = dict(tree.get("params") or {})
+        params = _own_nodes(dict(tree.get("params") or {}))
         kind = _pattern_name(tree.get("connection_type"), params)
         if isinstance(params.get("init"), str) or "structure" not in params:
             params = _nested(params, kind)
@@ -204,11 +205,15 @@ class Connection(Frozen):
 
     @field_validator("noise", "perturb")
     @classmethod
-    def _weights_only(cls, value: Noise | Perturbation) -> Noise | Perturbation:
-        if set(value.levels()) - {"j"}:
-            raise ValueError(
-                f"a connection has noise on its weights only (`j`), but got {sorted(value.levels())}"
-            )
+    def _weights_only(cls, value: Noise | Perturbation, info: ValidationInfo) -> Noise | Perturbation:
+        others = sorted(set(value.levels()) - {"j"})
+        dropped = (info.context or {}).get("dropped")
+        if others and dropped is not None:
+            dropped += [f"{type(value).__name__}.{key} of a connection" for key in others]
+            kept = {"j", "relative", "j_mean", "j_std"} & {*type(value).model_fields}
+            return type(value)(**{key: getattr(value, key) for key in kept})
+        if others:
+            raise ValueError(f"a connection has noise on its weights only (`j`), but got {others}")
         return value
 
     @property
@@ -238,6 +243,16 @@ def _pattern_name(given: object, params: Mapping[str, Any]) -> str:
             stacklevel=2,
         )
     return names[-1] if names else "dense"
+
+
+def _own_nodes(params: dict[str, Any]) -> dict[str, Any]:
+    """The settings with `allow_self_connections` where it belongs: files may have it within the structure."""
+    key, structure = "allow_self_connections", params.get("structure")
+    inner = structure.get("params") if isinstance(structure, Mapping) else None
+    if not isinstance(inner, Mapping) or key not in inner or key in params:
+        return params
+    kept = {k: v for k, v in cast(Mapping[str, Any], inner).items() if k != key}
+    return params | {key: inner[key], "structure": {**cast(Mapping[str, Any], structure), "params": kept}}
 
 
 def _nested(params: dict[str, Any], kind: str) -> dict[str, Any]:

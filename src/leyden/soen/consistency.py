@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 
 from .connections import Connection
 from .layers import Layer, SingleDendrite
-from .patterns import Custom, HierarchicalBlocks, InverseOneToOne, OneToOne
+from .patterns import Custom, Dense, HierarchicalBlocks, InverseOneToOne, OneToOne
 from .quantization import Quantization
 from .simulation import Simulation
 from .sources import SOURCES
@@ -34,6 +35,11 @@ def inconsistencies(
             found += _without_effect(connection, target, simulation, first=target.layer_id == min(known))
     for layer in layers:
         found += _of_layer(layer, [c for c in connections if c.internal and c.from_layer == layer.layer_id])
+        unheard = _unheard(layer)
+        if "unused_noise" not in compat:
+            found += unheard
+        elif unheard:
+            warnings.warn(f"compat `unused_noise` drops noise: {'; '.join(unheard)}", stacklevel=2)
     if simulation.early_stopping_forward_pass and not simulation.stepwise:
         found.append(f"early_stopping_forward_pass needs a stepwise evaluation; {REPAIR}")
     keys = [c.key for c in connections]
@@ -102,13 +108,19 @@ def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[str]:
     params, place = layer.params, f"layer {layer.layer_id}"
     if params.polarity is not None and len(params.polarity) != params.dim:
         yield f"{place}: polarity must have {params.dim} signs, but got {len(params.polarity)}"
-    allowed = params.disturbable()
-    for key in sorted({*layer.noise.levels(), *layer.perturb.levels()} - {*allowed}):
-        yield f"{place}: {layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
     if layer.noise.relative and layer.perturb.levels():
         yield f"{place}: relative noise cannot be combined with a perturbation; choose one"
     if isinstance(params, SingleDendrite) and params.solver != "FE":
         yield from (f"{place}: solver {params.solver} {text}" for text in _of_solver(layer, params, loops))
+
+
+def _unheard(layer: Layer) -> list[str]:
+    """Noise on what a layer does not have."""
+    allowed = layer.params.disturbable()
+    return [
+        f"layer {layer.layer_id}: {layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
+        for key in sorted({*layer.noise.levels(), *layer.perturb.levels()} - {*allowed})
+    ]
 
 
 def _of_solver(layer: Layer, params: SingleDendrite, loops: Sequence[Connection]) -> Iterator[str]:
@@ -123,11 +135,11 @@ def _of_solver(layer: Layer, params: SingleDendrite, loops: Sequence[Connection]
                 f"needs a recurrence that is linear in the state, which g of {params.source_func} is not; "
                 "write solver: FE, or PARARNN"
             )
-    elif loops and not _diagonal(loops[0]):
-        yield f"needs a one_to_one, fixed self connection, which {loops[0].key} is not; write solver: FE"
+    elif loops and not _may_be_diagonal(loops[0], params.dim):
+        yield f"needs a diagonal, fixed self connection, which {loops[0].key} is not; write solver: FE"
 
 
-def _diagonal(loop: Connection) -> bool:
-    pattern = loop.params.structure.pattern
-    whole = isinstance(pattern, OneToOne) and pattern.source_start_node_id in (None, 0)
-    return whole and loop.params.mode == "fixed"
+def _may_be_diagonal(loop: Connection, width: int) -> bool:
+    """Whether a self connection can turn out diagonal; most are known only once their weights are."""
+    full = isinstance(loop.params.structure.pattern, Dense) and loop.params.init.initialiser.random
+    return loop.params.mode == "fixed" and not (full and width > 1)

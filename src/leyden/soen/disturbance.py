@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .frozen import Frozen
+from .frozen import Frozen, Switch
 
 Std = Annotated[float, Field(ge=0)]
 
@@ -33,7 +33,7 @@ class Noise(Frozen):
     s: Std = 0.0
     bias_current: Std = 0.0
     j: Std = 0.0
-    relative: bool = False
+    relative: Switch = False
     extras: dict[str, Std] = Field(default_factory=dict[str, Std])
 
     def levels(self) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
-from pydantic import BeforeValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from leyden.spec.nearest import nearest
 from leyden.spec.strict import Strict
@@ -34,6 +34,9 @@ def whole(value: object) -> object:
         return int(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
+
+#: yes or no in any word that YAML 1.1 and files of the original have for it
+Switch = Annotated[bool, Field(strict=False)]
 
 #: the number of a layer
 Number = Annotated[int, BeforeValidator(whole)]

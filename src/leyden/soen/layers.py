@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from .disturbance import Noise, Perturbation
-from .frozen import Frozen, Number, one_of
+from .frozen import Frozen, Number, Switch, one_of
 from .parameters import Box, Parameter, Rule, number
 from .polarity import Polarity
 from .sources import SourceName
-from .units import convert
+from .units import DEFAULT, convert
 
 Positive = Annotated[Parameter, Rule(box=Box(min=0.0))]
 Log = Annotated[Parameter, Rule(log=True, box=Box(min=0.0))]
@@ -21,7 +21,7 @@ Solver = Annotated[
 ]
 
 #: 1/beta_L of the default inductance at fan-out 1
-GAMMA_PLUS = convert(5e-10, "L", "gamma_plus")
+GAMMA_PLUS = convert(5e-10, "L", "gamma_plus", DEFAULT)
 
 
 class LayerParams(Polarity):
@@ -37,8 +37,8 @@ class LayerParams(Polarity):
     weights: ClassVar[tuple[str, ...]] = ()  # names of trained matrices and biases besides the parameters
     solvers: ClassVar[tuple[str, ...]] = ("FE",)
 
-    dim: Annotated[int, Field(ge=1)]
-    learnable_params: dict[str, bool] = Field(default_factory=dict[str, bool])
+    dim: Annotated[Number, Field(ge=1)]
+    learnable_params: dict[str, Switch] = Field(default_factory=dict[str, bool])
     solver: Solver = "FE"
 
     @field_validator("solver", mode="before")
@@ -240,7 +240,7 @@ class LeakyGRU(LayerParams):
     tau_spacing: Literal["geometric", "linear"] = "geometric"
     tau_eps: Annotated[float, Field(gt=0)] = 1e-3
     candidate_diag: Literal["zero", "one", "free"] = "zero"
-    train_alpha: bool = True
+    train_alpha: Switch = True
 
 
 #: layer_type -> its parameters; several names for one kind where files of the original have them

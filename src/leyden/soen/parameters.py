@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_serializer, model_validator
 
-from .frozen import Frozen, one_of
+from .frozen import Frozen, Switch, one_of
 
 #: log parameters and logarithmic distributions start here
 FLOOR = 1e-10
@@ -187,7 +187,7 @@ class Parameter(Frozen):
 
     distribution: SerializeAsAny[Distribution] = Constant()
     constraints: Box | None = None
-    learnable: bool | None = None
+    learnable: Switch | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from .frozen import Frozen
+from .frozen import Frozen, whole
 from .problems import CircuitError
 
 
@@ -34,7 +34,7 @@ class Polarity(Frozen):
         polarity_enforcement_method: What becomes of first weights of the wrong sign: turned round, or zero.
     """
 
-    polarity: list[Literal[-1, 0, 1]] | None = None
+    polarity: list[Annotated[Literal[-1, 0, 1], BeforeValidator(whole)]] | None = None
     polarity_file: str | None = None
     polarity_init: Literal["alternating", "50_50", "excitatory", "inhibitory"] | RandomPolarity | None = None
     polarity_enforcement_method: Literal["sign_flip", "clip_to_zero"] = "sign_flip"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from .frozen import Frozen
+from .frozen import Frozen, Switch
 
 MAX_BITS = 16
 
@@ -32,7 +32,7 @@ class Quantization(Frozen):
     bits: Annotated[int, Field(ge=0, le=MAX_BITS)] | None = None
     levels: Annotated[int, Field(ge=1, le=2**MAX_BITS + 1)] | None = None
     connections: list[str] | None = None
-    stochastic: bool = False
+    stochastic: Switch = False
     gradient: Literal["straight_through", "none"] = "straight_through"
 
     @field_validator("connections")

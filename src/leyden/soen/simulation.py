@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from .frozen import Frozen, one_of
+from .frozen import Frozen, Switch, one_of
 
 Method = Literal["layerwise", "stepwise_gauss_seidel", "stepwise_jacobi"]
 
@@ -24,6 +25,16 @@ METHODS: dict[str, Method] = {
     "stepwise (jacobi)": "stepwise_jacobi",
 }
 
+
+#: numbers of early stopping -> the smallest that makes sense; the original takes it for smaller ones
+SMALLEST: dict[str, float] = {
+    "early_stopping_tolerance": 0.0,
+    "early_stopping_patience": 1,
+    "early_stopping_min_steps": 0,
+    "steady_window_min": 0,
+    "steady_tol_abs": 0.0,
+    "steady_tol_rel": 0.0,
+}
 
 #: settings that files of the original do not know
 OWN = {"out_of_range", "noise_in"}
@@ -56,14 +67,14 @@ class Simulation(Frozen):
     """
 
     dt: Annotated[float, Field(gt=0)] = 37.0
-    dt_learnable: bool = False
+    dt_learnable: Switch = False
     input_type: Literal["state", "flux"] = "state"
     network_evaluation_method: Method = "layerwise"
-    track_power: bool = False
-    track_phi: bool = False
-    track_g: bool = False
-    track_s: bool = False
-    early_stopping_forward_pass: bool = False
+    track_power: Switch = False
+    track_phi: Switch = False
+    track_g: Switch = False
+    track_s: Switch = False
+    early_stopping_forward_pass: Switch = False
     early_stopping_tolerance: Annotated[float, Field(ge=0)] = 1e-6
     early_stopping_patience: Annotated[int, Field(ge=1)] = 1
     early_stopping_min_steps: Annotated[int, Field(ge=0)] = 1
@@ -72,6 +83,24 @@ class Simulation(Frozen):
     steady_tol_rel: Annotated[float, Field(ge=0)] = 1e-3
     out_of_range: Literal["zero", "edge"] = "zero"
     noise_in: Literal["always", "training"] = "always"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_original_reads_it(cls, data: Any, info: ValidationInfo) -> Any:
+        mended = (info.context or {}).get("mended")
+        if mended is None or not isinstance(data, Mapping):
+            return data
+        tree = dict(cast(Mapping[str, Any], data))
+        for name, value in cast(Mapping[str, Any], data).items():
+            if value is None:
+                continue
+            if name in SMALLEST:
+                tree[name] = _clamped(value, SMALLEST[name], cls.model_fields[name].default)
+            elif name == "network_evaluation_method" and _unknown(value):
+                tree[name] = "layerwise"
+            if tree[name] != value:
+                mended.append(f"{name} {value!r} for {tree[name]!r}")
+        return tree
 
     @field_validator("network_evaluation_method", mode="before")
     @classmethod
@@ -99,3 +128,15 @@ class Simulation(Frozen):
     def own(self) -> dict[str, Any]:
         """The settings that they do not know, defaults left out."""
         return self.model_dump(include=OWN, exclude_defaults=True)
+
+
+def _clamped(value: Any, smallest: float, default: float) -> float:
+    """A number of early stopping as the original reads it: what is no number becomes the default."""
+    try:
+        return max(smallest, type(default)(value))
+    except (TypeError, ValueError, OverflowError):
+        return default
+
+
+def _unknown(method: Any) -> bool:
+    return method is not None and str(method).strip().lower() not in METHODS

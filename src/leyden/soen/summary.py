@@ -10,7 +10,7 @@ from .connections import Connection
 from .layers import Layer
 from .parameters import Constant, Parameter
 from .saved import Saved
-from .units import DEFAULT, convert
+from .units import convert, standard
 
 #: parameter -> (quantity it stands for, its symbol, factor to the unit, unit)
 LABORATORY = {
@@ -34,7 +34,7 @@ def _head(saved: Saved) -> Iterator[str]:
     yield f"{len(circuit.layers)} layers, {nodes} nodes, {len(circuit.connections)} connections"
     step = convert(k.dt, "t_prime", "t") * 1e9
     learnt = ", trained" if k.dt_learnable else ""
-    yield f"time step     {k.dt:g} = {step:.4g} ns (omega_c = {DEFAULT.omega_c:.4g} rad/s){learnt}"
+    yield f"time step     {k.dt:g} = {step:.4g} ns (omega_c = {standard().omega_c:.4g} rad/s){learnt}"
     yield f"evaluation    {k.network_evaluation_method}, the input is the first layer's {k.input_type}"
     recorded = [name for name in ("s", "phi", "g", "power") if getattr(k, f"track_{name}")]
     yield f"records       {', '.join(['histories', *recorded])}"

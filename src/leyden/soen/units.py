@@ -6,14 +6,19 @@ Josephson junction theory: currents in units of the critical current, flux in fl
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .frozen import one_of
+from .problems import CircuitError
 
 PLANCK = 6.62607015e-34  # J s
 ELEMENTARY_CHARGE = 1.602176634e-19  # C
 PHI0 = PLANCK / (2 * ELEMENTARY_CHARGE)  # Wb, one flux quantum
+
+#: environment variable with omega_c in rad/s, as the original has it
+VARIABLE = "SOEN_OMEGA_C"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +29,14 @@ class Junction:
         critical_current: I_c in A.
         resistance: Shunt resistance r_jj in Ohm.
         capacitance_density: Capacitance over critical current gamma_c in F/A.
+        frequency: omega_c in rad/s where it does not follow from the others: another unit of time, no other
+            junction.
     """
 
     critical_current: float = 100e-6
     resistance: float = 1.2191160341258176
     capacitance_density: float = 1.5e-9
+    frequency: float | None = None
 
     @classmethod
     def from_damping(
@@ -54,6 +62,8 @@ class Junction:
     @property
     def omega_c(self) -> float:
         """Characteristic angular frequency in rad/s; one dimensionless time unit lasts 1/omega_c."""
+        if self.frequency is not None:
+            return self.frequency
         return 2 * math.pi * self.critical_current * self.resistance / PHI0
 
     @property
@@ -84,6 +94,28 @@ class Junction:
 
 DEFAULT = Junction()
 
+
+def standard() -> Junction:
+    """The junction where none is given: the default one, with omega_c from ``SOEN_OMEGA_C`` where it is set.
+
+    Raises:
+        CircuitError: The variable is no positive number.
+    """
+    told = os.environ.get(VARIABLE)
+    if told is None:
+        return DEFAULT
+    try:
+        frequency = float(told)
+    except ValueError:
+        frequency = math.nan
+    if not 0 < frequency < math.inf:
+        raise CircuitError(
+            [f"{VARIABLE} must be omega_c in rad/s, e.g. {DEFAULT.omega_c:.4g}, but got {told!r}; unset it"],
+            "the environment",
+        )
+    return Junction(frequency=frequency)
+
+
 #: what a quantity may also be called
 ALIASES = {
     "gamma": "gamma_plus",
@@ -100,15 +132,16 @@ ALIASES = {
 UNITS = {"L": "H", "tau_physical": "s", "r_leak": "Ohm", "I": "A", "Phi": "Wb", "t": "s", "G_fq": "1/s"}
 
 
-def convert(value: float, source: str, target: str, junction: Junction = DEFAULT) -> float:
+def convert(value: float, source: str, target: str, junction: Junction | None = None) -> float:
     """One quantity as another that it determines alone, e.g. ``convert(1e-9, "L", "gamma_plus")``.
 
     Quantities: gamma_plus, beta_L, L (H); gamma_minus, tau, tau_physical (s); alpha, r_leak (Ohm); i, I (A);
-    phi, Phi (Wb); t_prime, t (s); g_fq, G_fq (1/s).
+    phi, Phi (Wb); t_prime, t (s); g_fq, G_fq (1/s). Of ``standard()`` where no junction is given.
 
     Raises:
         ValueError: A name is unknown, or one quantity does not determine the other.
     """
+    junction = junction or standard()
     for family in _families(junction):
         names = dict.fromkeys(family)
         if ALIASES.get(source, source) in names:
@@ -120,12 +153,12 @@ def convert(value: float, source: str, target: str, junction: Junction = DEFAULT
     raise AssertionError(source)
 
 
-def convert_many(given: dict[str, float], junction: Junction = DEFAULT) -> dict[str, float]:
+def convert_many(given: dict[str, float], junction: Junction | None = None) -> dict[str, float]:
     """Every quantity that the given ones determine together, the given ones included.
 
     alpha = gamma_minus beta_L joins the two families of a dendrite; the rest goes by `convert`.
     """
-    known: dict[str, float] = {}
+    junction, known = junction or standard(), dict[str, float]()
     for name, value in given.items():
         name = ALIASES.get(name, name)
         family = next((f for f in _families(junction) if name in f), None)

@@ -16,6 +16,7 @@ class Initialiser(Frozen):
     """What every initialiser has in common."""
 
     name: ClassVar[str]
+    random: ClassVar[bool] = True  # whether every weight that exists is drawn
 
 
 class Normal(Initialiser):
@@ -64,8 +65,9 @@ class Linear(Initialiser):
     """
 
     name = "linear"
-    min: float = -0.24
-    max: float = 0.24
+    random = False
+    min: float = 0.0
+    max: float = 1.0
 
 
 class XavierNormal(Initialiser):
@@ -123,6 +125,7 @@ class Constant(Initialiser):
     """
 
     name = "constant"
+    random = False
     value: float = 1.0
 
 
@@ -137,6 +140,7 @@ class FluxBalanced(Initialiser):
     """
 
     name = "flux_balanced"
+    random = False
     phi_exc_target: float = 0.27
     num_input_sources: Annotated[int, Field(ge=1)] | None = None
     mean_state: Annotated[float, Field(gt=0)] = 1.0
@@ -151,6 +155,7 @@ class Custom(Initialiser):
     """
 
     name = "custom"
+    random = False
     weights_file: str
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..connections import Connection
 from ..torch.edges import Circuits, Fixed
+from ..torch.kinds.recurrent import Cell
 from ..torch.layer import Layer, Rolled
 from ..torch.rates import Rates
 from .cells import Drive, Plan, Segment, compiled
@@ -70,8 +71,8 @@ def decide_sweep(f: Forward) -> Decision:
         return Decision("steps", "early stopping looks at every step")
     if any(layer.params.solver != "FE" for layer in f.layers):
         return Decision("steps", "a solver takes whole sequences")
-    if "lstm_cell_reset" in f.compat:
-        return Decision("steps", "the cell state is reset")
+    if "restarted_cells" in f.compat and any(isinstance(layer, Cell) for layer in f.layers):
+        return Decision("steps", "cells start anew at every step")
     core = parted(f).core
     if core and torch.compiler.is_compiling() and not _is_lean(f, core):
         return Decision("steps", "torch.compile has no operator for it")

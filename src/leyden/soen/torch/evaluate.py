@@ -21,6 +21,8 @@ from ..kernel.sweep import swept
 from ..simulation import Simulation
 from .early_stop import Rest
 from .edges import Edge, EdgeState
+from .kinds.multiplier import MultiplierNOCC
+from .kinds.recurrent import Cell
 from .layer import Layer, Now, Rolled, State
 from .roll import roll, stacked
 
@@ -99,10 +101,25 @@ class Outcome:
 def evaluate(forward: Forward) -> Outcome:
     """Run a circuit the way its description says."""
     outcome = Outcome(circuits=dict(forward.circuits))
-    if forward.simulation.stepwise:
-        return swept(forward, outcome, _layerwise) or _stepwise(forward)
-    _layerwise(forward, forward.layers, outcome)
+    if not forward.simulation.stepwise:
+        _layerwise(forward, forward.layers, outcome)
+        return outcome
+    outcome = swept(forward, outcome, _layerwise) or _stepwise(forward)
+    if "first_state" in forward.compat and forward.simulation.input_type == "state":
+        _show_first_flux(forward, outcome)
     return outcome
+
+
+def _show_first_flux(f: Forward, outcome: Outcome) -> None:
+    """Put what initial states bring in front of the histories of later input layers."""
+    for layer in f.layers[1:]:
+        into = f.into(layer.layer_id)
+        if layer.layer_type == "Input" and into:
+            history = outcome.histories[layer.layer_id]
+            first = torch.zeros_like(history[:, 0])
+            for c in into:
+                first = first + f.states[c.from_layer][0] @ f.edges[c.key].weight.t()
+            outcome.histories[layer.layer_id] = torch.cat([first.unsqueeze(1), history[:, 1:]], 1)
 
 
 def _layerwise(f: Forward, layers: Sequence[Layer], outcome: Outcome) -> None:
@@ -136,7 +153,11 @@ def _flux(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
     """The flux that reaches a layer from those before it, with its noise, (batch, time, nodes)."""
     noise = f.nows[layer.layer_id].noise
     phi = noise("phi", _upstream(f, layer, outcome))
-    return noise("phi", phi) if "double_phi_noise" in f.compat else phi
+    if "double_phi_noise" not in f.compat or isinstance(layer, MultiplierNOCC):
+        return phi  # a multiplier without coil has no noise of its own there
+    if not layer.memoryless:
+        noise.forget("phi")  # layers that step draw another offset, the others take the same one twice
+    return noise("phi", phi)
 
 
 def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
@@ -201,7 +222,7 @@ def _advance(
         if loop is not None:
             back, circuits[loop.key] = f.edges[loop.key].step(state[0], circuits[loop.key])
             phi = phi + back
-        if "lstm_cell_reset" in f.compat and layer.hidden == ("h", "c"):
+        if "restarted_cells" in f.compat and isinstance(layer, Cell):
             state = layer.start(state[0])
         step = layer.step(phi, state, now)
         states[i] = step.state

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from ..circuit import Circuit
+from ..layers import LayerParams, SingleDendrite
 from ..sources import SOURCES
 
 if TYPE_CHECKING:
@@ -20,6 +22,32 @@ class OutOfRangeWarning(UserWarning):
 
 class UnstableWarning(UserWarning):
     """A time step is too long for a leak, so that states grow without bound."""
+
+
+class UnrecordedWarning(UserWarning):
+    """Something is to be recorded that a layer does not have."""
+
+
+def has_power(params: LayerParams) -> bool:
+    """Whether power and energy of a layer can be told: of dendrites, whose states are what they show."""
+    return type(params) is SingleDendrite
+
+
+def warn_unrecorded(circuit: Circuit) -> None:
+    """Warn where power is to be recorded of layers with a bias current that are no dendrites."""
+    if not circuit.simulation.track_power:
+        return
+    without = [
+        f"{layer.layer_id} ({layer.layer_type})"
+        for layer in circuit.ordered
+        if "bias_current" in layer.params.rules() and not has_power(layer.params)
+    ]
+    if without:
+        warnings.warn(
+            f"track_power knows SingleDendrite layers only, so there is none of layer {', '.join(without)}",
+            UnrecordedWarning,
+            stacklevel=4,
+        )
 
 
 def warn_outside(network: Network, histories: Mapping[int, Tensor]) -> None:

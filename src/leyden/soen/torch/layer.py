@@ -116,6 +116,7 @@ class Layer(nn.Module):
     def __init__(self, birth: Birth) -> None:
         super().__init__()
         self.layer_id = birth.spec.layer_id
+        self.layer_type = birth.spec.layer_type
         self.params: LayerParams = birth.spec.params
         self.levels = Levels(
             birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels()
@@ -190,6 +191,10 @@ class Layer(nn.Module):
     def start(self, output: Tensor) -> State:
         """The whole state that goes with an output (batch, nodes)."""
         return (output, *(torch.zeros_like(output) for _ in self.hidden))
+
+    def first(self, output: Tensor, now: Now) -> Tensor:
+        """What a history shows before the first step, (batch, nodes), where the layer has no memory."""
+        return output
 
     def currents(self, history: Tensor) -> tuple[Tensor, Tensor] | None:
         """Smallest and largest current that the source function met during a history, None without one."""

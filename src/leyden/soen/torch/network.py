@@ -15,12 +15,14 @@ from ..frozen import one_of
 from ..kernel import whole
 from ..problems import CircuitError
 from ..rate_table import RateTable, shipped
+from ..units import standard
 from . import names
 from .draws import Drawn, draw, fan_outs
 from .ends import Ends
 from .evaluate import Forward, Outcome, evaluate
-from .health import warn_outside, warn_unstable
+from .health import warn_outside, warn_unrecorded, warn_unstable
 from .inputs import Initial, fitted, state_names
+from .kinds.dendrite import refuse_loops_off_the_diagonal
 from .kinds.table import make
 from .layer import Birth, Connectivity, Layer
 from .noise import Levels
@@ -57,6 +59,8 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.circuit = circuit
+        self.junction = standard()
+        warn_unrecorded(circuit)
         chosen = next(s for s in (seed, circuit.seed, 0) if s is not None)
         generator = Generator().manual_seed(chosen)
         drawn = draw(circuit, generator, chosen) if drawn is None else drawn
@@ -71,6 +75,7 @@ class Network(nn.Module):
             self.register_buffer("dt", dt)
         if circuit.uses_table:
             self._hold(table or shipped())
+        refuse_loops_off_the_diagonal(self.ordered)
         names.install(self)
         self.key = whole.enrolled(self)
         self.project()

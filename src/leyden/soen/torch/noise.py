@@ -122,9 +122,10 @@ class Disturbance:
             return Shake()
         return Shake.stacked([self.drawn(key, like) for _ in range(steps)], 1)
 
-    def forget(self) -> None:
-        """Draw offsets anew from now on."""
-        self.offsets = {}
+    def forget(self, *keys: str) -> None:
+        """Draw offsets anew from now on, those of some keys or all."""
+        for key in keys or [*self.offsets]:
+            self.offsets.pop(key, None)
 
     def _offset(self, key: str, x: Tensor) -> Tensor:
         shape = (x.shape[0], x.shape[-1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..units import DEFAULT, Junction
+from ..units import Junction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Power:
     dissipated: Tensor
     bias_energy: Tensor
     dissipated_energy: Tensor
-    junction: Junction = DEFAULT
+    junction: Junction
 
     @property
     def watts(self) -> tuple[Tensor, Tensor]:
@@ -43,7 +43,13 @@ class Power:
 
 
 def dendrite_power(
-    g: Tensor, history: Tensor, bias: Tensor, gamma_plus: Tensor, gamma_minus: Tensor, dt: Tensor
+    g: Tensor,
+    history: Tensor,
+    bias: Tensor,
+    gamma_plus: Tensor,
+    gamma_minus: Tensor,
+    dt: Tensor,
+    junction: Junction,
 ) -> Power:
     """Power of a dendrite layer.
 
@@ -58,6 +64,7 @@ def dendrite_power(
         gamma_plus: (nodes,).
         gamma_minus: (nodes,).
         dt: Time step.
+        junction: What turns power and energy into W and J.
     """
     ds = gamma_plus * g - gamma_minus * history[:, :-1]
     delivered = g * bias
@@ -67,4 +74,5 @@ def dendrite_power(
         dissipated=dissipated,
         bias_energy=torch.cumsum(delivered * dt, 1),
         dissipated_energy=torch.cumsum(dissipated * dt, 1),
+        junction=junction,
     )

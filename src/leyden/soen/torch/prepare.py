@@ -11,8 +11,9 @@ from ..connections import Connection
 from .edges import Edge
 from .evaluate import Forward
 from .inputs import Initial, refuse_unknown, starting, starting_circuits
+from .kinds.static import Readout
 from .layer import Layer, Now
-from .noise import SILENT, Disturbance
+from .noise import SILENT, Disturbance, ShakenWeights
 from .quantize import as_computed
 from .rates import Rates
 from .sources import source
@@ -39,8 +40,9 @@ def prepared(network: Network, x: Tensor, initial: Initial, generator: Generator
         refuse_unknown(initial, layers, circuits)
     states = starting(initial, layers, x.shape[0], x)
     if "first_state" in circuit.compat and not circuit.simulation.stepwise:
-        first = layers[0]
-        states[first.layer_id] = first.start(torch.zeros_like(states[first.layer_id][0]))
+        driven = layers[:1] if circuit.simulation.input_type == "state" else []
+        for layer in (*driven, *(la for la in layers if type(la) is Readout)):
+            states[layer.layer_id] = layer.start(torch.zeros_like(states[layer.layer_id][0]))
     return Forward(
         x=x,
         layers=layers,
@@ -81,4 +83,6 @@ def _edge(network: Network, c: Connection, rates: Rates | None, generator: Gener
     plain = "noisy_multipliers" in circuit.compat and "j" in levels.noise and not circuit.simulation.stepwise
     noise = Disturbance(levels, generator)
     mask, ends = network.masks[c.key], network.ends_of(c)
-    return edge(c, weight, mask, ends, network.dt, rates, noise, as_fixed=plain and not c.internal)
+    shaken = torch.ones_like(mask) if "noisy_masks" in circuit.compat else mask
+    disturbed = ShakenWeights(noise, shaken) if levels.keys else None
+    return edge(c, weight, mask, ends, network.dt, rates, disturbed, as_fixed=plain and not c.internal)

@@ -42,7 +42,7 @@ def roll(
 
 def _at_once(layer: Layer, phi: Tensor, state: State, now: Now) -> Rolled:
     step = layer.step(phi, state, now)
-    history = torch.cat([state[0].unsqueeze(1), step.state[0]], 1)
+    history = torch.cat([layer.first(state[0], now).unsqueeze(1), step.state[0]], 1)
     return Rolled(history, (history[:, -1],), (), step.phi, step.g)
 
 

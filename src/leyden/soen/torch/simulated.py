@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from .evaluate import Outcome
+from .health import has_power
 from .inputs import state_names
-from .kinds.dendrite import SingleDendrite
 from .power import Power, dendrite_power
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _powers(network: Network, outcome: Outcome) -> dict[int, Power]:
     found: dict[int, Power] = {}
     for layer in network.ordered:
         i = layer.layer_id
-        if isinstance(layer, SingleDendrite) and i in outcome.g:
-            v = layer.values()
+        if has_power(layer.params) and i in outcome.g:
+            v, history = layer.values(), outcome.histories[i]
             bias, plus, minus = v["bias_current"], v["gamma_plus"], v["gamma_minus"]
-            found[i] = dendrite_power(outcome.g[i], outcome.histories[i], bias, plus, minus, network.dt)
+            found[i] = dendrite_power(outcome.g[i], history, bias, plus, minus, network.dt, network.junction)
     return found

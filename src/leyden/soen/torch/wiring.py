@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ..connections import Connection, Nocc, Wicc
 from .edges import Edge, Fixed, NoccEdge, WiccEdge
 from .ends import Ends
-from .noise import Disturbance, ShakenWeights
+from .noise import ShakenWeights
 from .rates import Rates
 from .sources import source
 
@@ -43,7 +43,7 @@ def edge(
     ends: Ends | None,
     dt: Tensor,
     rates: Rates | None,
-    disturbance: Disturbance,
+    disturbed: ShakenWeights | None,
     *,
     as_fixed: bool = False,
 ) -> Edge:
@@ -56,10 +56,9 @@ def edge(
         ends: Where each of its circuits starts and ends, where it has circuits.
         dt: Time step.
         rates: The rate table, where a circuit needs one.
-        disturbance: Noise on the weights.
+        disturbed: Noise on the weights.
         as_fixed: Whether to leave the multiplier circuits out.
     """
-    disturbed = ShakenWeights(disturbance, mask) if disturbance.levels.keys else None
     settings = connection.params.connection_params
     if settings is None or ends is None or as_fixed:
         return Fixed(weight, disturbed)

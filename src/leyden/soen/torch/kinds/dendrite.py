@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,11 +11,31 @@ from torch import Tensor
 from ... import layers
 from ...problems import CircuitError
 from ..edges import Edge
-from ..layer import Birth, Layer, Now, Rolled, State, Step
+from ..layer import Birth, Connectivity, Layer, Now, Rolled, State, Step
 from ..scan import scan
 
 #: roundings that do not count as a change between two Newton rounds
 STILL = 16
+
+#: weights of a diagonal self connection that count as none
+NOTHING = 1e-8
+
+
+def diagonal(weight: Tensor) -> bool:
+    """Whether every node of a self connection, (nodes, nodes), reaches itself alone."""
+    return not bool((weight - weight.diag().diag()).abs().gt(NOTHING).any())
+
+
+def refuse_loops_off_the_diagonal(layers: Sequence[Layer]) -> None:
+    """CircuitError where Newton is to solve a layer whose nodes reach one another."""
+    problems: list[str] = []
+    for layer in layers:
+        loop: Connectivity | None = getattr(layer, "connectivity", None)
+        if layer.params.solver == "PARARNN" and loop is not None and not diagonal(loop.weight.detach()):
+            rule = "solver PARARNN needs a diagonal self connection"
+            problems.append(f"layer {layer.layer_id}: {rule}; write solver: FE")
+    if problems:
+        raise CircuitError(problems)
 
 
 class SingleDendrite(Layer):
@@ -36,6 +57,8 @@ class SingleDendrite(Layer):
         solver = self.params.solver
         if solver == "FE" or (solver == "PARARNN" and torch.compiler.is_compiling()):
             return None  # rounds until nothing moves are no program
+        if loop is not None and (loop.disturbed or not diagonal(loop.weight)):
+            return None  # since training moved it, or noise acts on it: steps come to the same
         disturbed = now.noise.levels.keys - {"phi"}
         if disturbed:
             raise CircuitError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..layer import Layer, Now, State, Step
+from ..layer import Birth, Layer, Now, State, Step
 
 
 class Readout(Layer):
@@ -40,8 +40,15 @@ class Linear(Layer):
 
     memoryless = True
 
+    def __init__(self, birth: Birth) -> None:
+        super().__init__(birth)
+        self._shakes_its_start = "linear_noise" in birth.compat
+
+    def first(self, output: Tensor, now: Now) -> Tensor:
+        return now.noise("s", output) if self._shakes_its_start else output
+
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
-        return Step((now.noise("s", phi),), phi)
+        return Step((phi if self._shakes_its_start else now.noise("s", phi),), phi)
 
 
 class ScalingLayer(Layer):
