@@ -31,7 +31,7 @@ def references(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Refe
     return known_references(tmp_path_factory.mktemp("references"))
 
 
-def told_to_leave(phase: str, line: int, variant: str, folder: Path) -> Child:
+def told_to_leave(phase: str, line: int, variant: str, folder: Path, *words: str) -> Child:
     """Train with the signal handlers of the command; the signal comes at a moment."""
 
     def work() -> int:
@@ -40,7 +40,7 @@ def told_to_leave(phase: str, line: int, variant: str, folder: Path) -> Child:
             os.kill(os.getpid(), signal.SIGTERM)
 
         with preemptible(), Moments((phase, line), leave) as moments:
-            return runs.train(folder, variant)
+            return runs.train(folder, variant, *words)
 
     return Child(work, folder.with_suffix(".log"))
 
@@ -78,6 +78,59 @@ def test_a_signal_saves_the_step_it_came_in_and_nothing_is_lost(
         shutil.rmtree(folder)
     say("preemption", signals=sum(at.values()), at=at, steps_after_the_one_begun=distance, wrong=len(wrong))
     assert wrong == []
+
+
+def ends(folder: Path) -> list[tuple[object, ...]]:
+    """How every repeat ended: its row, and its table of metrics."""
+    return [
+        (
+            row.status,
+            row.seed,
+            row.steps,
+            row.weights_sha256,
+            (run.logs(row.repeat) / "metrics.csv").read_text(),
+        )
+        for run in [runs.home(folder)]
+        for row in run.rows()
+    ]
+
+
+@pytest.fixture(scope="module")
+def repeated(references: Callable[[str], Reference], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    references("plain")  # imports everything
+    folder = tmp_path_factory.mktemp("repeats") / "run"
+    child = Child(lambda: runs.train(folder, "plain", "repeats=2"), folder.with_suffix(".log"))
+    assert child.wait() == 0, child.said()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("phase", "share", "done", "begun"),
+    [
+        ("optimizer step", 0.5, 0, 1),
+        ("results", 0.0, 0, 1),
+        ("building", 1.2, 1, 1),
+        ("micro-batch", 1.6, 1, 2),
+    ],
+)
+def test_a_signal_in_or_between_repeats_goes_on_with_the_right_one(
+    phase: str,
+    share: float,
+    done: int,
+    begun: int,
+    references: Callable[[str], Reference],
+    repeated: Path,
+    tmp_path: Path,
+) -> None:
+    folder, line = tmp_path / "run", int(share * references("plain").moments[phase])
+    child = told_to_leave(phase, line, "plain", folder, "repeats=2")
+    assert child.wait() == 75, child.said()
+    rows = runs.home(folder).rows()
+    assert sum(row.is_done for row in rows) == done
+    assert sum(bool(runs.home(folder).index(repeat).entries()) for repeat in range(2)) == begun
+    again = Child(lambda: runs.train(folder, "plain", "repeats=2"), folder.with_suffix(".log"))
+    assert again.wait() == 0, again.said()
+    assert ends(folder) == ends(repeated)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from leyden.backends.torch import signals
 from leyden.cli.train import preemptible
 from tests.faults import runs
 from tests.faults.children import Child
@@ -41,12 +42,12 @@ def struck(
     moment: tuple[str, int],
     rank: int,
     targets: tuple[int, ...],
-    number: int,
+    numbers: int | tuple[int, ...],
     variant: str,
     folder: Path,
     *more: str,
 ) -> list[Child]:
-    """Train on two processes; when the moment comes, ``rank`` waits until ``targets`` were signalled."""
+    """Train on two processes; when the moment comes, ``rank`` waits until ``targets`` got all ``numbers``."""
     (here, there), (waiting, go_on) = os.pipe(), os.pipe()
 
     def act() -> None:
@@ -67,8 +68,9 @@ def struck(
     for end in (there, waiting):
         os.close(end)
     if os.read(here, 1):  # empty where the run ended before the moment
-        for target in targets:
-            children[target].kill(number)
+        for number in (numbers,) if isinstance(numbers, int) else numbers:
+            for target in targets:
+                children[target].kill(number)
     os.write(go_on, b"!")
     os.close(here)
     os.close(go_on)
@@ -110,6 +112,29 @@ def test_both_leave_at_the_same_border_whoever_is_told(
         shutil.rmtree(folder)
     say("preemption of ranks", signals=sum(at.values()), at=at, ended_before=done, wrong=len(wrong))
     assert wrong == []
+
+
+def test_a_terminals_ctrl_c_reaches_both_and_saves_one_border(
+    pair: Callable[[str], Reference], tmp_path: Path
+) -> None:
+    reference, folder = pair("plain"), tmp_path / "run"
+    children = struck(("micro-batch", 40), 1, (0, 1), signal.SIGINT, reference.variant, folder)
+    assert [child.wait() for child in children] == [130, 130], said(children)
+    assert 0 < int(runs.position(folder)["step"]) < 21
+    assert reference.problem(folder) == ""
+
+
+def test_a_second_request_to_both_leaves_at_once(
+    pair: Callable[[str], Reference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them stands in its step, the other waits for it."""
+    monkeypatch.setattr(signals, "ONE_REQUEST", 0.0)
+    reference, folder = pair("plain"), tmp_path / "run"
+    numbers = (signal.SIGTERM, signal.SIGUSR1)
+    children = struck(("update", 5), 1, (0, 1), numbers, reference.variant, folder)
+    assert [child.wait() for child in children] == [75, 75], said(children)
+    assert runs.home(folder).index(0).entries() == []
+    assert reference.problem(folder) == ""
 
 
 @pytest.mark.parametrize("targets", [(0,), (1,), (0, 1)])

@@ -58,17 +58,17 @@ def preemptible() -> Generator[None]:
     together = several()
 
     def leave(number: int, frame: FrameType | None) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)  # it may come twice, and this process is on its way out
         print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
         raise SystemExit(PREEMPTED)
 
     numbers, handler = (CODES, keep) if together else ((signal.SIGTERM, signal.SIGUSR1), leave)
     before = {number: signal.signal(number, handler) for number in numbers}
-    try:
-        with held_back() if together else nullcontext():
-            yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with held_back() if together else nullcontext():
+        yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def _run(args: Namespace) -> int:

@@ -7,6 +7,7 @@ plan, order --> Windows[start] --> numpy batch of a whole window --> tensors -->
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -265,8 +266,18 @@ def _dataloader(batches: _InWorker, keys: Any, workers: Workers) -> DataLoader[A
         persistent_workers=workers.persistent,
         pin_memory=workers.pin_memory,
         multiprocessing_context=method,
+        worker_init_fn=_outlast_signals,
         generator=torch.Generator().manual_seed(0),  # otherwise each pass would draw from the global one
     )
+
+
+def _outlast_signals(worker: int) -> None:
+    """What asks a run to leave may be sent to all of its processes; until it has left it needs its workers.
+
+    Not ignored but handled, so that programs that a worker starts are not born deaf.
+    """
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        signal.signal(number, lambda number, frame: None)
 
 
 def _unchanged(item: Any) -> Any:

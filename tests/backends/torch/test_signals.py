@@ -5,14 +5,15 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
+from leyden.backends.torch import signals
 from leyden.backends.torch.signals import Signals
 from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.death import differences, in_child, what_must_agree
@@ -103,23 +104,39 @@ def test_a_real_process_that_is_told_to_leave_exits_with_75(tmp_path: Path) -> N
     assert newest(tmp_path)["leyden"]["session"]["position"]["step"] == 9
 
 
-def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
-    class Twice(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.net = Net()
+class Twice(Net):
+    """Gets two signals in each forward pass of a training."""
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().forward(x)
+
+
+def test_signals_that_come_together_are_one_request(tmp_path: Path) -> None:
+    """GNU ``timeout`` signals its child, and then its process group, in which the child is, too."""
+    assert in_child(lambda: train(toy_parts(model=Twice), tmp_path).exit_code) == 75
+    assert newest(tmp_path)["leyden"]["session"]["position"]["step"] == 1
+
+
+def test_a_second_request_leaves_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stays(Twice):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            os.kill(os.getpid(), signal.SIGTERM)
-            os.kill(os.getpid(), signal.SIGTERM)
+            super().forward(x)
+            threading.Event().wait()
             raise AssertionError("still here")
 
-    assert in_child(lambda: train(toy_parts(model=Twice), tmp_path).exit_code) == 75
+    monkeypatch.setattr(signals, "ONE_REQUEST", 0.0)
+    assert in_child(lambda: train(toy_parts(model=Stays), tmp_path).exit_code) == 75
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_second_signal_ends_a_process_that_never_comes_back_to_the_interpreter(tmp_path: Path) -> None:
+def test_a_second_request_ends_a_process_that_never_comes_back_to_the_interpreter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """As in a collective whose other side hangs: `Signals` hears what the main thread cannot."""
+    monkeypatch.setattr(signals, "ONE_REQUEST", 0.0)
     here, there = os.pipe()
 
     def stuck() -> None:

@@ -60,6 +60,8 @@ class Attempt:
         self.session.restores = restores
         shelf = Shelf(folder.index(parts.repeat, _retention(parts)))
         self.keeper = Keeper(parts, self.session, shelf, signals, folder.logs(parts.repeat))
+        if parts.run.trainer.compile:
+            signals.spare_helpers()
         seed_initial(parts.seed)
         self.model = model = parts.make_model()
         self.trainer = _trainer(parts, self.keeper, own_module=isinstance(model, LightningModule))

@@ -44,6 +44,7 @@ def fit(make: Callable[[], Parts], folder: RunFolder) -> Outcome:
         signals.forward = private.children_signaller(attempts[0].trainer)
 
         def work() -> Outcome:
+            signals.listen()
             for _ in range(MOST_RETURNS):
                 if (outcome := _tried(attempts[0])) is not None:
                     return outcome

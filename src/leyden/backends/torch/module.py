@@ -32,6 +32,8 @@ from .step import Step
 from .window import Cut, Held, Window
 from .working_size import WorkingSize
 
+#: shapes that a model is compiled for at most: batches, the last of an epoch, halves of both
+SHAPES = 256
 PASSES = {"val": "validation", "test": "test"}
 
 
@@ -143,7 +145,9 @@ class Module(LightningModule):
         self.place = place
         self.format = Format(self.trainer.precision_plugin)
         if self.parts.run.trainer.compile:
-            self.model.compile()  # in place, so that names in checkpoints stay as they are
+            # in place, so that names in checkpoints stay as they are; each shape by itself and never given
+            # up, so that what is computed does not depend on the shapes there were since the process began
+            self.model.compile(dynamic=False, recompile_limit=SHAPES)
 
     def training_step(self, window: Window, batch_idx: int = 0) -> None:
         """Every optimizer step of a window."""

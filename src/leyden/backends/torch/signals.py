@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -16,13 +17,17 @@ FAILED, PREEMPTED, INTERRUPTED = 1, 75, 130
 #: signal -> exit code
 CODES = {signal.SIGTERM: PREEMPTED, signal.SIGUSR1: PREEMPTED, signal.SIGINT: INTERRUPTED}
 
+#: seconds in which signals are one request: `timeout`, torchrun and schedulers send a process theirs and,
+#: through its group or through the process that started it, the same once more
+ONE_REQUEST = 1.0
+
 
 class Signals:
-    """While entered, SIGTERM, SIGUSR1 and Ctrl-C only leave a note; a second one ends the process at once.
+    """While entered, SIGTERM, SIGUSR1 and Ctrl-C only leave a note; a second request ends the process at once.
 
     What is on disk is whole at any moment, so leaving at once loses only the steps since the last checkpoint.
     The interpreter gets to a signal's handler only once it is back from a collective or a kernel, perhaps
-    never; a thread therefore hears every signal, too, and lets the second one end the process.
+    never; a thread therefore hears every signal, too, and lets the second request end the process.
     In a thread other than the main one nothing can be caught, and nothing is changed.
     """
 
@@ -31,16 +36,14 @@ class Signals:
         self.forward: Callable[[int], None] = lambda number: None  # to child processes
         self._before: dict[signal.Signals, Any] = {}
         self._mask: set[Any] = set()
-        self._heard = 0  # signals
+        self._listening = 0  # the process that `_listen` runs in
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in CODES}
-            reading, self._writing = os.pipe()
-            os.set_blocking(self._writing, False)
-            self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+            self._wakeup = signal.set_wakeup_fd(-1)
             _let_children_be_deaf()
-            threading.Thread(target=self._listen, args=(reading,), name="leyden-signals", daemon=True).start()
+            self.listen()
             self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # of `held_back`
             while _kept:
                 signal.raise_signal(_kept.pop())
@@ -56,22 +59,39 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def listen(self) -> None:
+        """Have the thread in this process; one that was forked meanwhile has none."""
+        if not self._before or self._listening == os.getpid():
+            return
+        self._listening = os.getpid()
+        reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, args=(reading,), name="leyden-signals", daemon=True).start()
+
+    def spare_helpers(self) -> None:
+        """Keep what is sent to all processes of a group from programs that this one starts from now on.
+
+        They are born with the main thread's mask; the signals come in through the thread that listens.
+        """
+        if self._before:
+            signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        code = CODES[signal.Signals(number)]
-        if self.received:
-            os._exit(code)
-        self.received = code
-        if number != signal.SIGINT:  # a terminal sends that one to all processes by itself
+        if not self.received:
+            self.received = CODES[signal.Signals(number)]
             self.forward(number)
 
     def _listen(self, reading: int) -> None:
         """Read the numbers of signals as they come, until there are no more."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # whatever the main thread holds back
+        first = 0.0
         with os.fdopen(reading, "rb", buffering=0) as pipe:
             while (number := pipe.read(1)) not in (b"", b"\0"):
                 code = CODES.get(signal.Signals(number[0]), 0)
-                self._heard += bool(code)
-                if self._heard > 1:
+                if code and first and time.monotonic() - first >= ONE_REQUEST:
                     os._exit(code)
+                first = first or (time.monotonic() if code else 0.0)
 
 
 @cache
