@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from leyden.cli.train import preemptible
 from tests.faults import runs
@@ -80,6 +81,43 @@ def test_a_signal_saves_the_step_it_came_in_and_nothing_is_lost(
     assert wrong == []
 
 
+def leaves_with_its_group(folder: Path, *words: str) -> str:
+    """What is wrong with a run all of whose processes get a signal in the fifth step; empty if nothing is."""
+
+    passes = list[int]()
+
+    def leave(module: nn.Module, inputs: object) -> None:
+        passes.extend([1] * isinstance(module, nn.Dropout))
+        if len(passes) == 5:
+            os.killpg(0, signal.SIGTERM)
+
+    def work() -> int:
+        nn.modules.module.register_module_forward_pre_hook(leave)
+        return runs.train(folder, "two_workers", *words)
+
+    child = Child(work, folder.with_suffix(".log"))
+    if child.wait() != 75 or runs.position(folder)["step"] != 5:
+        return child.said()
+    return ""
+
+
+def test_workers_that_make_batches_outlast_a_signal_to_all_processes(
+    references: Callable[[str], Reference], tmp_path: Path
+) -> None:
+    reference = references("two_workers")
+    assert leaves_with_its_group(tmp_path / "run") == ""
+    assert reference.problem(tmp_path / "run") == ""
+
+
+def test_forked_processes_that_get_a_signal_twice_take_it_for_one(
+    references: Callable[[str], Reference], tmp_path: Path
+) -> None:
+    """As members of the group, and from the process that has forked them."""
+    references("plain")  # imports everything
+    two = ("trainer.devices=2", "trainer.strategy=ddp_fork", "data.num_workers=0")
+    assert leaves_with_its_group(tmp_path / "run", *two) == ""
+
+
 def ends(folder: Path) -> list[tuple[object, ...]]:
     """How every repeat ended: its row, and its table of metrics."""
     return [
@@ -109,7 +147,7 @@ def repeated(references: Callable[[str], Reference], tmp_path_factory: pytest.Te
     [
         ("optimizer step", 0.5, 0, 1),
         ("results", 0.0, 0, 1),
-        ("building", 1.2, 1, 1),
+        ("building", 1.0, 1, 2),
         ("micro-batch", 1.6, 1, 2),
     ],
 )

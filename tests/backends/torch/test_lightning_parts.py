@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -13,8 +14,9 @@ from lightning.pytorch.loggers import CSVLogger
 from torch.nn.functional import cross_entropy
 
 from leyden.backends.torch.fit import evaluate
+from leyden.backends.torch.refusals import refusals
 from tests.backends.torch.death import KILLED, in_child
-from tests.backends.torch.toy import newest, records, toy_parts, train, weights
+from tests.backends.torch.toy import newest, records, toy_parts, toy_run, train, weights
 
 
 class Users(pl.LightningModule):
@@ -139,3 +141,12 @@ def test_a_callback_that_logs_by_window_reaches_our_trackers(tmp_path: Path) -> 
     train(toy_parts(callbacks=[Logs()]), tmp_path)
     rows = [row for row in records(tmp_path) if "mine" in row]
     assert [(row["step"], row["mine"]) for row in rows] == [(n, float(n)) for n in range(3, 22, 3)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("compile", True), ("non_finite", "skip"), ("non_finite", "restore")]
+)
+def test_what_a_users_module_must_do_itself_is_refused_by_name(setting: str, value: Any) -> None:
+    run = toy_run(trainer={setting: value})
+    run.model.part = SimpleNamespace(foreign=True, target=Users)
+    assert [key for key, _ in refusals(run)] == [f"trainer.{setting}"]

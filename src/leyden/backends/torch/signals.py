@@ -23,7 +23,7 @@ ONE_REQUEST = 1.0
 
 
 class Signals:
-    """While entered, SIGTERM, SIGUSR1 and Ctrl-C only leave a note; a second request ends the process at once.
+    """While entered, SIGTERM, SIGUSR1 and Ctrl-C only leave a note; a second request ends the process.
 
     What is on disk is whole at any moment, so leaving at once loses only the steps since the last checkpoint.
     The interpreter gets to a signal's handler only once it is back from a collective or a kernel, perhaps
