@@ -19,7 +19,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from leyden.cli import terminal, trained
+from leyden.cli import output, terminal, trained
 
 FORMATS = ("onnx", "torch.export", "torchscript", "safetensors")
 
@@ -39,6 +39,8 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Export, compare, and say where it is."""
+    if args.output is not None:
+        output.ready(args.output, "--output")
     subject = trained.trained(args)
     from leyden.backends.torch.export.exportable import exportable_run
     from leyden.backends.torch.export.writing import FORMATS, write

@@ -15,7 +15,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from leyden.cli import recipes, terminal
+from leyden.cli import output, recipes, terminal
 from leyden.cli.parser import guess
 from leyden.cli.schema import schema_text
 
@@ -42,6 +42,7 @@ def run(args: Namespace) -> int:
             f"there is no recipe `{args.recipe}`.{guess(args.recipe, known)} There are {', '.join(known)}."
         )
     folder = args.folder or Path(args.recipe)
+    output.ready(folder / "run.yaml", "FOLDER")
     recipes.copy(known[args.recipe], folder)
     (folder / "leyden.schema.json").write_text(schema_text())
     recipes.prepare(folder)

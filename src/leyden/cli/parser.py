@@ -42,6 +42,9 @@ class Parser(argparse.ArgumentParser):
         """The parsed words; what is wrong with them is one message on stderr and exit code 2."""
         self.add_argument("--traceback", action="store_true", help="show an error's Python traceback")
         self.usage = " ".join(["%(prog)s", *map(_usage, self._get_positional_actions()), "[options]"])
+        for word in words:  # first, or argparse complains of what was left out where it is only misspelt
+            if word.startswith("--") and word.partition("=")[0] not in self._options():
+                self.error(self._unknown(word))
         args, rest = self.parse_known_intermixed_args(words)
         if rest:
             self.error(self._unknown(rest[0]))

@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leyden.cli import terminal, trained
+from leyden.cli import output, terminal, trained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +37,7 @@ def run(args: Namespace) -> int:
     from leyden.cli.columns import writer_for
 
     write = writer_for(args.output)
+    output.ready(args.output, "--output")
     subject = trained.trained(args)
     parts, dataset = predictable(subject, args.data)
     import numpy as np
@@ -47,7 +48,6 @@ def run(args: Namespace) -> int:
     rows = np.arange(len(dataset)) if dataset.rows is None else dataset.rows
     predicted = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     columns = {"row": rows, **targets(dataset), **predicted}
-    args.output.parent.mkdir(parents=True, exist_ok=True)
     write(args.output, columns, parts.info.classes)
     terminal.facts(
         {

@@ -18,6 +18,7 @@ def arguments(parser: ArgumentParser) -> None:
         "overrides",
         metavar="key=value",
         nargs="*",
+        default=[],  # or argparse calls them required
         help="set a value of the run file, e.g. optimizer.lr=1e-3",
     )
     parser.add_argument(

@@ -20,6 +20,8 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from leyden.cli import output
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
@@ -34,6 +36,7 @@ def run(args: Namespace) -> int:
     if args.output is None:
         print(text, end="")
     else:
+        output.ready(args.output, "--output")
         args.output.write_text(text)
         print(f"{args.output}: the schema of run files. Name it in a run file's first line:")
         print(f"# yaml-language-server: $schema={args.output}")

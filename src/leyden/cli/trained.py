@@ -76,8 +76,14 @@ def state(args: Namespace, run: Run, folder: RunFolder, repeat: int) -> Trained:
     """The state of a repeat that ``--checkpoint`` means.
 
     Raises:
-        UserError: There is no such checkpoint, or its file is damaged.
+        UserError: There is no such repeat or checkpoint, or its file is damaged.
     """
+    from leyden.spec import UserError
+
+    if not 0 <= repeat < int(folder.summary["repeats"]):
+        raise UserError(
+            f"--repeat must be one of the run's {folder.summary['repeats']}, counted from 0, but got {repeat}"
+        )
     checkpoint = _checkpoint(folder, repeat, args.checkpoint)
     return Trained(run=run, folder=folder, repeat=repeat, checkpoint=checkpoint)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from leyden.backends.parts import Parts
 from leyden.data.dataset import Dataset
+from leyden.spec.errors import DataError
 
 from .evaluation import Pass
 from .loaders import UserLoader, cut_of, eval_batch_size, evaluation_of
@@ -27,17 +29,51 @@ from .working_size import WorkingSize
 
 
 def load(path: Path) -> dict[str, Any]:
-    """A checkpoint on the host; a file with anything but tensors and plain containers is refused."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """A checkpoint on the host; a file with anything but tensors and plain containers is refused.
+
+    Raises:
+        DataError: It is no checkpoint of a run.
+    """
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, EOFError, LookupError, RuntimeError, ValueError) as error:
+        raise DataError(
+            f"{path} must be a checkpoint, tensors and plain containers alone, but it cannot be read as one: "
+            f"{_reason(error)}; nothing in it was executed"
+        ) from None
+    if not isinstance(content, dict) or not {"state_dict", "leyden"} <= content.keys():
+        raise DataError(
+            f"{path} must be a checkpoint of a run, but it has no weights or was not written by one"
+        )
+    return cast("dict[str, Any]", content)
+
+
+def _reason(error: Exception) -> str:
+    """What a file holds that is no plain data, without torch's advice to load it all the same."""
+    paragraphs = str(error).rpartition("WeightsUnpickler error: ")[2].split("\n\n")
+    said = [
+        text.strip() for text in paragraphs if not text.startswith(("Weights only load", "Check the doc"))
+    ]
+    return next((text.partition("\n")[0].rstrip(".") for text in said if text), type(error).__name__)
 
 
 def load_weights(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
-    """Put a checkpoint's weights into ``model``; where the run kept a moving average, that one."""
+    """Put a checkpoint's weights into ``model``; where the run kept a moving average, that one.
+
+    Raises:
+        DataError: They are another model's.
+    """
     weights: dict[str, Tensor] = dict(checkpoint["state_dict"])
     if not isinstance(model, LightningModule):
         weights = {name.removeprefix("model."): tensor for name, tensor in weights.items()}
     average: Mapping[str, Tensor] = checkpoint.get("leyden", {}).get("driver", {}).get("average", {})
-    model.load_state_dict({**weights, **average})
+    try:
+        model.load_state_dict({**weights, **average})
+    except RuntimeError as error:
+        misfits = [line.strip() for line in str(error).splitlines()[1:4]]
+        raise DataError(
+            f"the checkpoint must be of the run file's model, but its weights do not fit: {' '.join(misfits)}"
+        ) from None
 
 
 def built(parts: Parts, checkpoint: Path | str) -> nn.Module:

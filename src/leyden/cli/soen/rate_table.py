@@ -17,7 +17,7 @@ from argparse import ArgumentParser, Namespace
 from math import isfinite, pi
 from pathlib import Path
 
-from leyden.cli.soen import output
+from leyden.cli import output
 
 
 def arguments(parser: ArgumentParser) -> None:

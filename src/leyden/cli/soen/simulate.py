@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from leyden.cli.soen import circuit_file, output
+from leyden.cli import output
+from leyden.cli.soen import circuit_file
 
 if TYPE_CHECKING:
     from leyden.soen.archive import Arrays
