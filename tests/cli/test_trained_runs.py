@@ -111,7 +111,6 @@ def test_a_checkpoint_is_found_by_its_name(trained: Example, capsys: pytest.Capt
     assert text.startswith(str(trained.folder / "checkpoints" / "repeat_0" / "step=12.ckpt"))
 
 
-
 def test_a_best_checkpoint_that_was_never_measured_is_said_with_the_repair(
     example: Example, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -114,6 +114,41 @@ BROKEN = {
         "trainer.overfit_batches",
         "keep one",
     ),
+    "something_is_trained": (PLAIN, ["trainer.max_steps=0"], "trainer.max_steps", "-1 for no limit"),
+    "something_is_trained ": (PLAIN, ["trainer.max_epochs=0"], "trainer.max_epochs", "at least 1"),
+    "something_is_trained  ": (
+        PLAIN,
+        ["trainer.limit_train_batches=0.0"],
+        "trainer.limit_train_batches",
+        "something to train on",
+    ),
+    "mode_of_what": (PLAIN, ["checkpoint={mode: max}"], "checkpoint.mode", "`monitor`"),
+    "one_rhythm_of_validation": (
+        PLAIN,
+        ["trainer.val_check_interval=5 steps", "trainer.check_val_every_n_epoch=3"],
+        "trainer.check_val_every_n_epoch",
+        "keep one",
+    ),
+    "groups_differ": (PLAIN, ["optimizer.groups=[{match: head.*}]"], "optimizer.groups.0", "`lr`"),
+    "groups_differ ": (
+        PLAIN,
+        ["optimizer.no_decay=true", "optimizer.weight_decay=0.0"],
+        "optimizer.no_decay",
+        "nothing decays",
+    ),
+    "trackers_once": (PLAIN, ["trackers=[csv, csv]"], "trackers.1", "stands twice"),
+    "cpu_can  ": (
+        PLAIN,
+        ["trainer.accelerator=cpu", "trainer.devices=[0, 1]"],
+        "trainer.devices",
+        "`devices: 2`",
+    ),
+    "monitors_are_measured   ": (
+        PLAIN,
+        ["trainer.limit_val_batches=0"],
+        "checkpoint.monitor",
+        "`limit_val_batches` is 0",
+    ),
 }
 
 
@@ -126,7 +161,8 @@ def test_broken_rules_are_told_with_key_and_repair(refused, rule: str):
 
 
 def test_every_rule_is_broken_somewhere():
-    assert {rule.__name__ for rule in RULES} == {name.strip() for name in BROKEN}
+    of_modules = {"modules_bring_their_own"}  # broken below, with a module
+    assert {rule.__name__ for rule in RULES} == {name.strip() for name in BROKEN} | of_modules
 
 
 def test_rules_wait_for_keys_that_are_wrong_by_themselves(refused):
@@ -163,5 +199,25 @@ def test_a_lightning_module_brings_its_own_parts(loaded, refused, monkeypatch: p
     text = "data: {train: {type: toy}}\nmodel: my_module_for_rules:Mine\ntrainer: {max_epochs: 1}\n"
     run = loaded(text + "checkpoint: {monitor: anything}\n", allow_imports=True)
     assert run.optimizer is None
-    problems = refused(text + "optimizer: {type: adamw, lr: 1.0}\n", allow_imports=True).problems
-    assert [p.key for p in problems] == ["optimizer"]
+    given = "optimizer: {type: adamw, lr: 1.0}\nmetrics: [accuracy]\nema: {}\n"
+    problems = refused(text + given, ["trainer.compile=true"], allow_imports=True).problems
+    assert {p.key for p in problems} == {"optimizer", "metrics", "ema", "trainer.compile"}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("checkpoint.every=0 steps", "longer than nothing"),
+        ("trainer.deadline=0 s", "longer than nothing"),
+        ("trainer.max_time=0 min", "longer than nothing"),
+        ("data.train.limit=0 %", "above 0 % and up to 100 %"),
+        ("data.train.limit=101 %", "above 0 % and up to 100 %"),
+        ("name=../mine", "no slashes"),
+        ("seed=4294967296", "less than 4294967296"),
+        ("optimizer.groups=[{match: 're:(', lr: 1.0}]", "regular expression"),
+        ("data.split.val=1.5", "less than 1"),
+    ],
+)
+def test_values_that_could_only_be_half_honoured_are_refused(refused, override: str, words: str):
+    [problem] = refused(overrides=[override]).problems
+    assert words in str(problem)

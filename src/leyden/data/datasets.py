@@ -79,6 +79,8 @@ def datasets(
         labels = source.labels()
         chosen = split.parts(len(rows), None if labels is None else labels[rows], seed)
         parts = {name: rows[indices] for name, indices in chosen.items()}
+        if not any(len(parts.get(name, ())) for name in HELD_OUT):
+            raise DataError(f"data.split must hold something out, but of {len(rows)} samples it takes none")
     wishes = {"train": train, **_held_out({"val": val, "test": test}, parts, source, eval_transforms)}
     known = _measure(wishes, source, parts["train"]) if fitted is None else dict(fitted)
     measured_source = source.with_fitted(known["source"])

@@ -189,6 +189,11 @@ def _warnings(run: Run, sets: Datasets) -> list[str]:
         found.append(
             "there is no validation data: nothing tells whether the model learns more than its samples"
         )
+    if run.data.num_workers and all(dataset.cheap for dataset in named(sets).values()):
+        found.append(
+            f"data.num_workers is {run.data.num_workers}, but the data is in memory, where gathering a batch "
+            "is faster than fetching it from another process: no worker is started"
+        )
     if run.data.sampler.type in ("balanced", "weighted"):
         weighted = [n for n, term in run.loss.items() if term.settings().get("class_weight") is not None]
         found += [

@@ -22,7 +22,7 @@ def cnn(
     interface: Interface,
     /,
     *,
-    channels: list[Count] = [16, 32],  # noqa: B006  # never written to
+    channels: Annotated[list[Count], Field(min_length=1)] = [16, 32],  # noqa: B006  # never written to
     blocks: Count | list[Count] = 2,
     stem: Literal["cifar", "imagenet"] = "cifar",
     norm: Literal["batch", "group"] = "group",

@@ -28,11 +28,11 @@ RULES = {
     "model_type": "must be a mapping",
     "is_instance_of": "must be a path",
     "finite_number": "must be a finite number",
-    "greater_than": "must be greater than {gt:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than": "must be less than {lt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "multiple_of": "must be a multiple of {multiple_of:g}",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
     "too_short": "must have at least {min_length} items",
     "too_long": "must have at most {max_length} items",
     "string_too_short": "must have at least {min_length} letters",
@@ -107,7 +107,9 @@ def _wrong_value(error: Any, path: Path, context: Any, document: Document) -> Pr
 
 def _rule(error: Any, context: Any) -> str:
     template = RULES.get(error["type"])
-    return template.format_map(context) if template else str(error["msg"])
+    # a bound is told as it is meant: 1 where it was written 1.0, 4294967296 and not 4.29e+09
+    words = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
+    return template.format_map(words) if template else str(error["msg"])
 
 
 def _spelling(code: str, value: Any) -> str:

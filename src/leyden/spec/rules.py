@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from .document import Path
 from .durations import Duration
-from .errors import NOTHING
+from .effects import EFFECTS
+from .finding import Finding, Rule
 from .run import Run
-from .walk import has_validation, measured, parts_of, steps_by_itself
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One broken rule.
-
-    Args:
-        path: The key to look at.
-        rule: The rule, as a phrase.
-        hint: The repair.
-        value: What the key has.
-        allowed: What would be right; the nearest of it is looked up.
-        others: Further keys that the rule reads; a finding is withheld while one of them is wrong by itself.
-    """
-
-    path: Path
-    rule: str
-    hint: str = ""
-    value: Any = NOTHING
-    allowed: tuple[str, ...] = ()
-    others: tuple[Path, ...] = ()
-
-
-Rule = Callable[[Run], Iterator[Finding]]
+from .walk import has_validation, measured, parts_of, steps_by_itself, validates
 
 
 def an_end(run: Run) -> Iterator[Finding]:
@@ -66,9 +42,24 @@ def parts_that_learn(run: Run) -> Iterator[Finding]:
     for section, value in needed.items():
         if not value and not steps_by_itself(run):
             yield Finding(path=(section,), rule="a required key is missing", others=(("model",),))
-        if value and steps_by_itself(run) and section != "task":
+
+
+def modules_bring_their_own(run: Run) -> Iterator[Finding]:
+    """What a LightningModule does by itself is not set in the run file."""
+    if not steps_by_itself(run):
+        return
+    own = {"loss": run.loss, "metrics": run.metrics, "optimizer": run.optimizer, "schedules": run.schedules}
+    for section, value in own.items():
+        if value:
             rule = f"a LightningModule brings its own {section}, so this would have no effect"
             yield Finding(path=(section,), rule=rule, hint="remove it", others=(("model",),))
+    without = {("ema",): run.ema is not None, ("trainer", "compile"): run.trainer.compile}
+    for path, given in without.items():
+        if given:
+            rule = "has no effect on a LightningModule, whose steps are its own"
+            yield Finding(
+                path=path, rule=rule, hint="remove it, and do it in the module", others=(("model",),)
+            )
 
 
 def monitors_are_measured(run: Run) -> Iterator[Finding]:
@@ -78,11 +69,17 @@ def monitors_are_measured(run: Run) -> Iterator[Finding]:
     known = tuple(measured(run))
     for path, name in _monitors(run):
         if name not in known:
-            val = (
-                "" if has_validation(run) or not name.startswith("val/") else "; there are no validation data"
+            rule = "nothing of this name is measured"
+            if name.startswith("val/") and not validates(run):
+                absent = "`limit_val_batches` is 0" if has_validation(run) else "there are no validation data"
+                rule = f"{rule}; {absent}"
+            others = (
+                ("metrics",),
+                ("loss",),
+                ("data", "val"),
+                ("data", "split"),
+                ("trainer", "limit_val_batches"),
             )
-            rule = "nothing of this name is measured" + val
-            others = (("metrics",), ("loss",), ("data", "val"), ("data", "split"))
             yield Finding(path=path, rule=rule, value=name, allowed=known, others=others)
 
 
@@ -130,17 +127,6 @@ def exactness(run: Run) -> Iterator[Finding]:
         )
 
 
-def workers_have_settings(run: Run) -> Iterator[Finding]:
-    """Settings of workers need workers."""
-    if run.data.num_workers:
-        return
-    for key in ("prefetch_factor", "persistent_workers"):
-        if getattr(run.data, key):
-            rule = f"`{key}` is about worker processes, and `num_workers` is 0"
-            hint = "write `num_workers: 2`, or remove it"
-            yield Finding(path=("data", key), rule=rule, hint=hint, others=(("data", "num_workers"),))
-
-
 def pieces_of_a_batch(run: Run) -> Iterator[Finding]:
     """A micro-batch is no larger than the batch."""
     whole, piece = run.data.batch_size, run.data.micro_batch_size
@@ -184,46 +170,12 @@ def cpu_can(run: Run) -> Iterator[Finding]:
     if t.sync_batchnorm:
         rule = "batch norm is synchronised between GPUs only"
         yield Finding(path=("trainer", "sync_batchnorm"), rule=rule, hint="remove it", others=others)
+    if isinstance(t.devices, list):
+        rule, hint = "a CPU has no numbered devices", f"write how many processes: `devices: {len(t.devices)}`"
+        yield Finding(path=("trainer", "devices"), rule=rule, value=t.devices, hint=hint, others=others)
     if t.devices == -1:
         rule = "how many processes on a CPU? -1 means all devices, and there is one"
         yield Finding(path=("trainer", "devices"), rule=rule, hint="write their number", others=others)
-
-
-def clipping(run: Run) -> Iterator[Finding]:
-    """Clipping has a bound."""
-    if run.trainer.gradient_clip_algorithm and run.trainer.gradient_clip_val is None:
-        path, other = ("trainer", "gradient_clip_algorithm"), ("trainer", "gradient_clip_val")
-        yield Finding(
-            path=path, rule="has no effect without `gradient_clip_val`", hint="add it", others=(other,)
-        )
-
-
-def validation_has_data(run: Run) -> Iterator[Finding]:
-    """Settings of validation need validation data."""
-    if has_validation(run):
-        return
-    others = (("data", "val"), ("data", "split"))
-    t = run.trainer
-    for key in ("val_check_interval", "limit_val_batches"):
-        if getattr(t, key) is not None:
-            rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
-            yield Finding(path=("trainer", key), rule=rule, hint=hint, others=others)
-    if t.check_val_every_n_epoch != 1:
-        rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
-        yield Finding(path=("trainer", "check_val_every_n_epoch"), rule=rule, hint=hint, others=others)
-
-
-def split_has_work(run: Run) -> Iterator[Finding]:
-    """A split holds something out, and what it holds out is there to be transformed."""
-    d = run.data
-    if d.split is not None and d.val is not None and d.test is not None:
-        rule = "`val` and `test` are given, so nothing is left to hold out"
-        yield Finding(
-            path=("data", "split"), rule=rule, hint="remove it", others=(("data", "val"), ("data", "test"))
-        )
-    if d.split is None and d.eval_transforms:
-        rule, hint = "they are for what `split` holds out", "put them under `data.val` as `transforms`"
-        yield Finding(path=("data", "eval_transforms"), rule=rule, hint=hint, others=(("data", "split"),))
 
 
 def backends_fit(run: Run) -> Iterator[Finding]:
@@ -248,9 +200,6 @@ def targets_of_schedules(run: Run) -> Iterator[Finding]:
             )
             rule = "a schedule needs a target"
             yield Finding(path=("schedules", target), rule=rule, value=target, allowed=("lr",), hint=hint)
-    if run.schedules and steps_by_itself(run):
-        hint = "remove it, and return a scheduler from `configure_optimizers`"
-        yield Finding(path=("schedules",), rule="a LightningModule brings its own schedules", hint=hint)
 
 
 def warm_ups_end(run: Run) -> Iterator[Finding]:
@@ -280,38 +229,24 @@ def seeds_of_repeats(run: Run) -> Iterator[Finding]:
         yield Finding(path=("seed",), rule=rule, value=run.seed, others=(("repeats",),))
 
 
-def one_way_to_be_short(run: Run) -> Iterator[Finding]:
-    """Only one setting says which few batches to train on."""
-    t = run.trainer
-    if t.overfit_batches and (t.limit_train_batches is not None or t.fast_dev_run):
-        other = "fast_dev_run" if t.fast_dev_run else "limit_train_batches"
-        rule = f"`overfit_batches` and `{other}` both say which batches to train on"
-        yield Finding(
-            path=("trainer", "overfit_batches"), rule=rule, hint="keep one", others=(("trainer", other),)
-        )
-
-
 RULES: tuple[Rule, ...] = (
     an_end,
     smallest_below_largest,
     parts_that_learn,
+    modules_bring_their_own,
     monitors_are_measured,
     modes_fit_metrics,
     best_of_what,
     exactness,
-    workers_have_settings,
     pieces_of_a_batch,
     a_sample_for_each_device,
     devices_exist,
     cpu_can,
-    clipping,
-    validation_has_data,
-    split_has_work,
     backends_fit,
     targets_of_schedules,
     warm_ups_end,
     seeds_of_repeats,
-    one_way_to_be_short,
+    *EFFECTS,
 )
 
 

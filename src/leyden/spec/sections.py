@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from .durations import Duration
 from .slots import FilePath, PartSpec, Slot
 from .strict import Strict
-from .trainer import Count
+from .trainer import Count, Interval
 from .unions import OneOf
 
-Share = Annotated[str, Field(pattern=r"^\s*\d+(\.\d+)?\s*%\s*$")]
-Word = Annotated[str, Field(pattern=r"^[^\s/\\][^/\\]*$")]  # a folder is named after it
+
+def _of_shape(shape: str, rule: str, right: Callable[[str], bool] = bool) -> AfterValidator:
+    """A check of a text's shape that says in words what is wanted; editors are told the expression."""
+
+    def check(text: str) -> str:
+        if not (re.match(shape, text) and right(text)):
+            raise PydanticCustomError("shape", "{rule}", {"rule": rule, "hint": ""})
+        return text
+
+    return AfterValidator(check)
+
+
+def _is_expression(match: str) -> bool:
+    try:
+        re.compile(match.removeprefix("re:"))
+    except re.error:
+        return not match.startswith("re:")
+    return True
+
+
+SHARE, WORD = r"^\s*\d+(\.\d+)?\s*%\s*$", r"^[^\s/\\][^/\\]*$"
+Share = Annotated[
+    str,
+    _of_shape(SHARE, "must be a share above 0 % and up to 100 %", lambda s: 0 < float(s.strip(" %")) <= 100),
+    WithJsonSchema({"type": "string", "pattern": SHARE}),
+]
+Word = Annotated[  # a folder is named after it
+    str,
+    _of_shape(WORD, "must be a name of a folder: no slashes, and no space at its beginning"),
+    WithJsonSchema({"type": "string", "pattern": WORD}),
+]
+Match = Annotated[
+    str,
+    _of_shape(
+        "", "must be a regular expression after `re:`; a glob such as `head.*` needs no `re:`", _is_expression
+    ),
+]
 
 
 class DatasetSpec(PartSpec):
@@ -39,7 +77,7 @@ class TermSpec(PartSpec):
 class Group(Strict):
     """Parameters that are optimised with settings of their own."""
 
-    match: str = Field(
+    match: Match = Field(
         description="Pattern of parameter names: a glob such as `head.*`, or `re:` and an expression."
     )
     lr: Annotated[float, Field(ge=0)] | None = Field(
@@ -134,7 +172,7 @@ class Checkpoint(Strict):
         default=1, description="How many of the best are kept; -1: all."
     )
     save_last: bool = Field(default=True, description="Keep the newest too, to go on from.")
-    every: Duration = Field(default=Duration(1, "epochs"), description="How often one is written.")
+    every: Interval = Field(default=Duration(1, "epochs"), description="How often one is written.")
     max_failures: Count = Field(
         default=3,
         description="Saves in a row that may fail, e.g. on a full disk, before the run stops; each warns.",

@@ -15,6 +15,12 @@ Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+def _some(duration: Duration) -> Duration:
+    if not duration.value:
+        raise PydanticCustomError("duration", "{rule}", {"rule": "must be longer than nothing", "hint": ""})
+    return duration
+
+
 def _by_the_clock(duration: Duration) -> Duration:
     if not duration.is_time:
         context = {"rule": "a time is wanted, such as `30 min` or `2 h`", "hint": ""}
@@ -22,7 +28,8 @@ def _by_the_clock(duration: Duration) -> Duration:
     return duration
 
 
-Time = Annotated[Duration, AfterValidator(_by_the_clock)]
+Interval = Annotated[Duration, AfterValidator(_some)]
+Time = Annotated[Duration, AfterValidator(_by_the_clock), AfterValidator(_some)]
 Limit = Annotated[Annotated[int, Field(ge=0)] | Fraction | None, OneOf()]
 
 Precision = Literal[
@@ -106,7 +113,7 @@ class Trainer(Strict):
         default=50, description="Optimizer steps between two readings of the training metrics."
     )
     check_val_every_n_epoch: Count = Field(default=1, description="Validate after every so many epochs.")
-    val_check_interval: Duration | None = Field(
+    val_check_interval: Interval | None = Field(
         default=None, description="Validate this often instead, e.g. `500 steps` or `0.25 epochs`."
     )
     limit_train_batches: Limit = Field(
@@ -129,5 +136,5 @@ class Trainer(Strict):
         default=True, description="Show a progress bar, or lines where there is no terminal."
     )
     profiler: Literal["simple", "advanced", "pytorch"] | None = Field(
-        default=None, description="Measure where time goes."
+        default=None, description="Measure where time goes, into `fit-profile.txt` in the log folder."
     )

@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from .document import Document, Path, dotted
 from .errors import NOTHING, Problem
+from .finding import Finding
 from .nearest import nearest
 from .problems import RULES, UNKNOWN, problems
-from .rules import Finding, findings
+from .rules import findings
 from .run import Run
 from .walk import written
 

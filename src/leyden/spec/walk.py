@@ -38,7 +38,7 @@ def steps_by_itself(run: Run) -> bool:
 
 def measured(run: Run) -> list[str]:
     """Names of everything that is measured during a fit."""
-    sets = ["train", "val"] if has_validation(run) else ["train"]
+    sets = ["train", "val"] if validates(run) else ["train"]
     names = [f"{s}/{what}" for s in sets for what in ("loss", *run.metrics)]
     terms = [f"{s}/loss/{term}" for s in sets for term in run.loss] if len(run.loss) > 1 else []
     return [*names, *terms, "lr"]
@@ -47,6 +47,11 @@ def measured(run: Run) -> list[str]:
 def has_validation(run: Run) -> bool:
     """Whether there are validation data, given or held out."""
     return run.data.val is not None or run.data.split is not None
+
+
+def validates(run: Run) -> bool:
+    """Whether there are validations during a fit."""
+    return has_validation(run) and run.trainer.limit_val_batches != 0
 
 
 def written(path: Path, document: Document) -> Path:

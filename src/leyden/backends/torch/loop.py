@@ -155,7 +155,7 @@ class Loop(private.FitLoop):
                 "out without a trace; set data.train.limit or trainer.limit_train_batches instead"
             )
         private.strategy_hook(trainer, "on_train_batch_start", window, index)
-        with trainer.profiler.profile("run_training_batch"):
+        with trainer.profiler.profile("training_step"):
             return self.driver.window(self, window, index)
 
     def _hooks(self, name: str, *args: Any) -> Any:

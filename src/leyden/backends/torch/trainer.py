@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import SLURMEnvironment
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 
 from leyden.spec.errors import UserError
 from leyden.spec.run import Run
@@ -86,8 +88,8 @@ def make_trainer(
     """
     if problems := refusals(run):
         raise UserError("\n".join(f"{key} {rule}" for key, rule in problems))
-    if run.trainer.precision == "16-mixed" and device_kind(run) == "cpu":
-        raise UserError("trainer.precision: 16-mixed needs a GPU, but there is none; write bf16-mixed")
+    if missing := _wants_gpu(run):
+        raise UserError(missing)
     quiet()
     settings = run.trainer
     trainer = Trainer(
@@ -100,7 +102,7 @@ def make_trainer(
         deterministic=settings.deterministic,
         benchmark=settings.benchmark,
         detect_anomaly=settings.detect_anomaly,
-        profiler=settings.profiler,
+        profiler=_profiler(settings.profiler, root),
         log_every_n_steps=settings.log_every_n_steps,
         gradient_clip_val=settings.gradient_clip_val if own_module else None,
         gradient_clip_algorithm=settings.gradient_clip_algorithm if own_module else None,
@@ -134,6 +136,32 @@ FIXED: dict[str, Any] = {
     "enable_progress_bar": False,
     "enable_model_summary": False,
 }
+
+
+def _wants_gpu(run: Run) -> str:
+    """Which setting needs a GPU where there is none; empty if no setting does."""
+    wanted, there = run.trainer, torch.cuda.is_available()
+    if device_kind(run) == "cuda" and not there:
+        return (
+            f"trainer.accelerator: {wanted.accelerator} needs a GPU that torch can use, but there is none; "
+            "write auto or cpu"
+        )
+    if device_kind(run) == "cpu" and wanted.precision == "16-mixed":
+        return "trainer.precision: 16-mixed needs a GPU, but there is none; write bf16-mixed"
+    if device_kind(run) == "cpu" and (wanted.devices == -1 or isinstance(wanted.devices, list)):
+        return f"trainer.devices: {wanted.devices} are GPUs, but there is none; write how many processes"
+    return ""
+
+
+def _profiler(kind: str | None, folder: Path) -> Profiler | None:
+    """The profiler of a name, whose findings go into a file: Lightning would log them where nobody looks."""
+    # what was recorded of training is not to be dropped for what is recorded of validation
+    kinds = {
+        "simple": SimpleProfiler,
+        "advanced": AdvancedProfiler,
+        "pytorch": partial(PyTorchProfiler, acc_events=True),
+    }
+    return kinds[kind](dirpath=str(folder), filename="profile") if kind else None
 
 
 def _devices(run: Run) -> Any:

@@ -16,7 +16,6 @@ from .place import Place
 from .session import Session
 
 LOSSES = (
-    "loss, metrics, optimizer and schedules of the run file are not used: the module has its own",
     "one batch is one call of training_step: trainer.steps_per_call and data.micro_batch_size have no effect",
     "each device's loss is averaged over its own share, so a ragged last batch on several devices weighs its "
     "samples unevenly",

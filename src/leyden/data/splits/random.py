@@ -14,7 +14,7 @@ from leyden.data.splits.split import Split, split
 from leyden.spec.errors import DataError
 from leyden.spec.seeds import fold_in
 
-Size = Annotated[int | float, Field(ge=0)]
+Size = Annotated[int, Field(ge=0)] | Annotated[float, Field(ge=0, lt=1)]
 
 
 @split("random")
