@@ -112,6 +112,16 @@ def test_extends_merges_deeply_and_later_wins(loaded):
     assert run.origins["seed"] == "child.yaml:2"
 
 
+@pytest.mark.parametrize("terms", ["{a: mse, b: {type: l1}}", '{a: {"@type": mse}}'])
+def test_named_losses_replace_a_single_one_that_is_extended(loaded, terms: str):
+    base = PLAIN.replace("loss: cross_entropy", "loss: {type: cross_entropy, label_smoothing: 0.1}")
+    Path("base.yaml").write_text(base)
+    child = "extends: base.yaml\nmetrics: null\ncheckpoint: null\n"
+    assert {"a"} <= loaded(child + f"loss: {terms}\n", name="child.yaml").loss.keys() <= {"a", "b"}
+    run = loaded(child + "loss: {weight: {type: linear}}\n", name="child.yaml")
+    assert run.loss["cross_entropy"].settings()["label_smoothing"] == 0.1
+
+
 def test_extends_starts_from_the_folder_of_its_file(loaded):
     Path("sub").mkdir()
     Path("sub/base.yaml").write_text(PLAIN)

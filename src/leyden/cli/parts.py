@@ -84,7 +84,7 @@ def tell_part(kind: Kind, name: str) -> None:
 
 def row(setting: SettingDescription) -> list[str]:
     """A setting's cells."""
-    from leyden.cli.yaml_lines import flow
+    from leyden.spec.yaml_lines import flow
 
     default = "required" if setting.required else flow(setting.default)
     takes = setting.type.replace(" such as `500 steps`", "")

@@ -17,7 +17,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from leyden.cli import run_file, terminal
-from leyden.cli.yaml_lines import Line, yaml_lines
+from leyden.spec.yaml_lines import Line, yaml_lines
 
 #: longer lines get their remark after two spaces, not in the column
 REMARK_COLUMN = 60

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import SEEK_END, StringIO
 from typing import TYPE_CHECKING, Any
 
 from leyden.runs import atomic, manifest
 from leyden.runs.folder import RunFolder
 from leyden.runs.overridden import overridden
+from leyden.spec.yaml_lines import yaml_lines
 
 if TYPE_CHECKING:
     from leyden.spec.run import Run
@@ -48,16 +48,8 @@ def begin(folder: RunFolder, run: Run, data: Mapping[str, str]) -> None:
 
 def resolved_text(run: Run) -> str:
     """The run with every default, as YAML 1.2 that loads to an equal run."""
-    from ruamel.yaml import YAML
-
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # keep the order of the sections
-    yaml.width = 4096
-    text = StringIO("# Every setting of this run. It is a run file itself: leyden train resolved.yaml\n\n")
-    text.seek(0, SEEK_END)
-    yaml.dump(run.tree(), text)
-    return text.getvalue()
+    head = "# Every setting of this run. It is a run file itself: leyden train resolved.yaml\n\n"
+    return head + "".join(f"{line}\n" for line, _ in yaml_lines(run.tree()))
 
 
 def _overrides(run: Run) -> str:

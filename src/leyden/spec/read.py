@@ -11,6 +11,7 @@ from typing import Any, cast
 from .document import Document
 from .errors import Place, Problem, RunFileError, refused, shown
 from .nearest import nearest
+from .parts import kind_named
 from .toml import read_toml
 from .yaml import read_json, read_yaml
 
@@ -45,10 +46,26 @@ def _with_bases(path: Path, open_files: tuple[Path, ...]) -> Document:
         if whole is None:
             whole = below
         else:
-            whole.lay_over(below)
+            _lay(whole, below)
     assert whole is not None
-    whole.lay_over(document)
+    _lay(whole, document)
     return whole
+
+
+def _lay(below: Document, top: Document) -> None:
+    """Lay a file over what it extends. Named losses replace a single one: they are no settings of it."""
+    mine, theirs = below.tree.get("loss"), top.tree.get("loss")
+    if _type(mine) and isinstance(theirs, dict) and not _type(theirs):
+        terms = cast("dict[str, Any]", theirs).values()
+        known = kind_named("loss").names()
+        if any((term if isinstance(term, str) else _type(term)) in known for term in terms):
+            below.delete(("loss",))
+    below.lay_over(top)
+
+
+def _type(node: Any) -> Any:
+    """What part a node names as its type; None for what is no node of a part."""
+    return node.get("type", node.get("@type")) if isinstance(node, dict) else None
 
 
 def _bases(document: Document) -> list[tuple[str, Place]]:

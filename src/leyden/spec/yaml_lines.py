@@ -94,8 +94,7 @@ def scalar(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     text = str(value)
-    return (
-        text
-        if PLAIN.fullmatch(text) and text.lower() not in RESERVED
-        else json.dumps(text, ensure_ascii=False)
-    )
+    if PLAIN.fullmatch(text) and text.lower() not in RESERVED:
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
