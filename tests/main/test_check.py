@@ -88,3 +88,9 @@ def test_what_the_backend_cannot_honour_is_told_with_its_line(run_file):
     edited(run_file, "trainer: {max_epochs: 3,", "trainer: {strategy: fsdp, max_epochs: 3,")
     ((key, line, rule),) = problems(run_file)
     assert (key, line) == ("trainer.strategy", 13) and "ddp" in rule
+
+
+def test_a_run_folder_that_cannot_be_made_is_a_problem_of_its_key(run_file) -> None:
+    run_file.with_name("file").touch()
+    [(key, _, rule)] = problems(run_file, "folder.root=file/below")
+    assert key == "folder.root" and "is a file" in rule

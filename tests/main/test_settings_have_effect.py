@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import leyden
-from leyden.spec.errors import UserError
+from leyden.spec.errors import RunFileError, UserError
 
 
 @pytest.mark.parametrize("profiler", ["simple", "advanced", "pytorch"])
@@ -34,6 +34,23 @@ def test_what_needs_a_gpu_is_refused_by_its_key_where_there_is_none(
 ) -> None:
     with pytest.raises(UserError, match=f"^{key}: .*there is none; write"):
         leyden.train(run_file, setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "words"),
+    [
+        ("optimizer.groups=[{match: 'nothing*', lr: 0.1}]", "optimizer", "must match a parameter"),
+        ("model={type: cnn, channels: [9]}", "model", "cnn reads images"),
+    ],
+)
+def test_what_shows_only_when_it_is_built_is_told_at_its_key(
+    run_file: Path, setting: str, key: str, words: str
+) -> None:
+    with pytest.raises(RunFileError, match=words) as caught:
+        leyden.train(run_file, setting)
+    assert [problem.key for problem in caught.value.problems] == [key]
+    deep = leyden.check(leyden.load(run_file, [setting]), deep=True).problems
+    assert [problem.key for problem in deep] == [key]
 
 
 def test_workers_that_would_not_be_started_are_said(run_file: Path) -> None:

@@ -17,6 +17,7 @@ from leyden.data.datasets import datasets as made
 from leyden.data.info import DataInfo
 from leyden.data.plan import Plan
 from leyden.data.sources.source import Source
+from leyden.main.located import telling
 from leyden.models.model import Interface
 from leyden.schedules.schedule import Horizon
 from leyden.trackers.csv import Csv
@@ -55,8 +56,8 @@ def build(run: Run, repeat: int = 0, sources: Mapping[str, Source] | None = None
         task=task,
         objective=_objective(run, info, plan),
         metrics=spec.build(run.metrics),
-        make_model=partial(spec.build, run.model, interface(info, task)),
-        make_optimizer=_optimizer(run),
+        make_model=telling(run, "model", partial(spec.build, run.model, interface(info, task))),
+        make_optimizer=telling(run, "optimizer", _optimizer(run)),
         schedules=spec.build(run.schedules),
         callbacks=spec.build(run.callbacks),
         trackers=_trackers(run),

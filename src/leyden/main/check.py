@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from leyden.data.datasets import Datasets
 from leyden.data.plan import Plan, arithmetic
 from leyden.data.sources.source import Source
 from leyden.main.build import datasets, named_data, plan_of
+from leyden.main.located import problem_at
+from leyden.runs.place import place
 from leyden.schedules.schedule import Horizon
-from leyden.spec.errors import NOTHING, Place, Problem, RunFileError, UserError
+from leyden.spec.errors import Problem, RunFileError, UserError
 from leyden.spec.walk import steps_by_itself
 
 if TYPE_CHECKING:
@@ -54,12 +57,13 @@ def check(run: Run, deep: bool = False) -> Report:
     problems: list[Problem] = []
     sources: dict[str, Source] = {}
     sets = _data(run, sources, problems)
+    problems += _folder(run)
     if sets is None:
         return Report(problems=tuple(problems))
     plan = _plan(run, sets, problems)
     _task(run, sets, problems)
     _monitors(run, sets, problems)
-    problems += [_problem(run, key, rule) for key, rule in refusals(run)]
+    problems += [problem_at(run, key, rule) for key, rule in refusals(run)]
     facts = {"data": _sizes(sets)}
     if plan is not None:
         facts["steps"] = arithmetic(plan, run.data.micro_batch_size, _devices(run), run.trainer.num_nodes)
@@ -69,7 +73,7 @@ def check(run: Run, deep: bool = False) -> Report:
 
         found = push_one_batch(run, sources)
         facts |= found.facts
-        problems += [_problem(run, key, rule) for key, rule in found.problems]
+        problems += [problem_at(run, key, rule) for key, rule in found.problems]
     warnings = tuple(_warnings(run, sets))
     return Report(problems=tuple(problems), warnings=warnings, facts=facts, sources=sources, sets=sets)
 
@@ -80,22 +84,15 @@ def named(sets: Datasets) -> dict[str, Dataset]:
     return {name: dataset for name, dataset in every.items() if dataset is not None}
 
 
-def _problem(run: Run, key: str, rule: str) -> Problem:
-    """A problem at a key of the run file, or at the nearest key above it that was written down."""
-    origin = _written(run, key)
-    file, _, line = origin.rpartition(":")
-    place = Place(file, int(line)) if file and line.isdigit() else Place(origin)
-    return Problem(place=place, key=key, rule=rule, value=NOTHING)
-
-
-def _written(run: Run, key: str) -> str:
-    """Where a key, or the first thing below it, was written; else the same of the key above it."""
-    while key:
-        below = [o for k, o in run.origins.items() if f"{k}.".startswith(f"{key}.") and o != "default"]
-        if below:
-            return run.origins[f"{key}.type"] if run.origins.get(f"{key}.type") in below else below[0]
-        key = key.rpartition(".")[0]
-    return str(run.path)
+def _folder(run: Run) -> list[Problem]:
+    """Whether the run folder can be made: what is there of the way to it is a folder that takes files."""
+    way = place(run).path.absolute()
+    there = next(folder for folder in (way, *way.parents) if os.path.exists(folder))
+    if not there.is_dir():
+        return [problem_at(run, "folder.root", f"must lead to a folder, but {there} is a file; name another")]
+    if not os.access(there, os.W_OK | os.X_OK):
+        return [problem_at(run, "folder.root", f"must be writable, but {there} is not; name another place")]
+    return []
 
 
 def _data(run: Run, sources: dict[str, Source], problems: list[Problem]) -> Datasets | None:
@@ -106,13 +103,13 @@ def _data(run: Run, sources: dict[str, Source], problems: list[Problem]) -> Data
             rules = sources[name].check()
         except UserError as error:
             rules = [str(error)]
-        problems += [_problem(run, f"data.{name}", rule) for rule in rules]
+        problems += [problem_at(run, f"data.{name}", rule) for rule in rules]
     if problems:
         return None
     try:
         return datasets(run, run.seed, sources)
     except UserError as error:
-        problems.append(_problem(run, "data", str(error)))
+        problems.append(problem_at(run, "data", str(error)))
         return None
 
 
@@ -121,7 +118,7 @@ def _plan(run: Run, sets: Datasets, problems: list[Problem]) -> Plan | None:
     try:
         return plan_of(run, sampler.length(len(sets.train)))
     except ValueError as error:
-        problems.append(_problem(run, "data", str(error)))
+        problems.append(problem_at(run, "data", str(error)))
         return None
 
 
@@ -133,10 +130,10 @@ def _task(run: Run, sets: Datasets, problems: list[Problem]) -> None:
     for name, dataset in named(sets).items():
         new = [rule for rule in task.check(dataset.info()) if rule not in said]
         said.update(new)
-        problems += [_problem(run, "task", f"{rule} (data.{name})") for rule in new]
+        problems += [problem_at(run, "task", f"{rule} (data.{name})") for rule in new]
     losses = {name: node.part.target for name, node in run.loss.items()}
     metrics = {name: node.part.target for name, node in run.metrics.items()}
-    problems += [_problem(run, key, rule) for key, rule in task.misfits(losses, metrics)]
+    problems += [problem_at(run, key, rule) for key, rule in task.misfits(losses, metrics)]
 
 
 def _monitors(run: Run, sets: Datasets, problems: list[Problem]) -> None:
@@ -148,7 +145,7 @@ def _monitors(run: Run, sets: Datasets, problems: list[Problem]) -> None:
     for key, monitor in watched.items():
         if isinstance(monitor, str) and monitor.startswith("val/"):
             rule = f"`{monitor}` is never measured without validation data; set data.val or data.split"
-            problems.append(_problem(run, key, rule))
+            problems.append(problem_at(run, key, rule))
 
 
 def _schedules(run: Run, plan: Plan, problems: list[Problem]) -> None:
@@ -156,7 +153,7 @@ def _schedules(run: Run, plan: Plan, problems: list[Problem]) -> None:
     named: dict[str, Any] = {f"schedules.{name}": node for name, node in run.schedules.items()}
     named |= {f"loss.{n}.weight": t.weight for n, t in run.loss.items() if not isinstance(t.weight, float)}
     for key, node in named.items():
-        problems += [_problem(run, key, rule) for rule in spec.build(node).check(horizon)]
+        problems += [problem_at(run, key, rule) for rule in spec.build(node).check(horizon)]
 
 
 def _sizes(sets: Datasets) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leyden.main.build import build
-from leyden.spec.errors import UserError
+from leyden.spec.errors import RunFileError
 from leyden.spec.seeds import fold_in
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from leyden.spec import Run
 
 #: what a wrong setting makes torch raise
-MISFITS = (UserError, ValueError, RuntimeError, IndexError, TypeError)
+MISFITS = (ValueError, RuntimeError, IndexError, TypeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,8 @@ def push_one_batch(run: Run, sources: Mapping[str, Source]) -> Found:
     torch.manual_seed(fold_in(parts.seed, "init"))
     try:
         model = parts.make_model()
+    except RunFileError as error:
+        return Found(problems=_plain(error))
     except (ValueError, TypeError) as error:
         return Found(problems=(("model", str(error)),))
     facts = {"model": _size(model)}
@@ -47,11 +49,17 @@ def push_one_batch(run: Run, sources: Mapping[str, Source]) -> Found:
     reached: dict[str, Any] = {"key": "model"}
     try:
         facts |= _step(model, parts, reached)
+    except RunFileError as error:
+        return Found(problems=_plain(error), facts=facts)
     except MISFITS as error:
         return Found(
             problems=((reached["key"], f"one real batch does not get through: {error}"),), facts=facts
         )
     return Found(facts=facts)
+
+
+def _plain(error: RunFileError) -> tuple[tuple[str, str], ...]:
+    return tuple((problem.key, problem.rule) for problem in error.problems)
 
 
 def _step(model: nn.Module, parts: Parts, reached: dict[str, Any]) -> dict[str, str]:

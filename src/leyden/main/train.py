@@ -20,7 +20,7 @@ from leyden.runs.folder import RunFolder
 from leyden.runs.place import place
 from leyden.runs.processes import rank
 from leyden.runs.results import Row, Spread, spreads
-from leyden.spec import Run, UserError, load
+from leyden.spec import Run, RunFileError, UserError, load
 
 if TYPE_CHECKING:
     from leyden.backends.outcome import Outcome
@@ -101,7 +101,8 @@ def _one(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]
         try:
             outcome = _fit(run, repeat, folder, sources)
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            said = error.problems[0] if isinstance(error, RunFileError) else error
+            reason = f"{type(error).__name__}: {said}".partition("\n")[0]
             folder.record(Row(repeat=repeat, seed=run.seed + repeat, status="failed", reason=reason))
             logging.getLogger("leyden").exception("repeat %d failed", repeat)
             raise
