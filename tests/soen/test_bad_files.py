@@ -219,3 +219,13 @@ def test_files_go_where_they_are_told_to_even_if_the_folder_is_new(capsys) -> No
     grid = ("--currents", "2.1", "2.2", "2", "--fluxes", "2")
     assert command_line(["soen", "rate-table", "--output", "new/table", *grid]) == 0
     assert Path("new/table").is_file()  # under that name, although it has no ending
+
+
+@pytest.mark.parametrize("ending", [".yaml", ".json"])
+def test_problems_of_a_circuit_say_where_in_the_file_they_are(
+    ending: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = Path(f"circuit{ending}")
+    file.write_text('{"layers": [\n {"layer_id": 0, "layer_type": "Linear",\n  "params": {"dim": 0}}]}')
+    said = refused(capsys, "show", str(file))
+    assert f"{file}:3:21  layers[0].params.dim: must be at least 1, but got 0" in said

@@ -13,7 +13,7 @@ from .connections import Connection
 from .consistency import inconsistencies
 from .frozen import Frozen, whole
 from .layers import Layer
-from .problems import CircuitError, told
+from .problems import CircuitError, Where, nowhere, told
 from .quantization import Quantization
 from .simulation import METHODS, Simulation
 from .sources import SOURCES
@@ -79,13 +79,16 @@ class Circuit(Frozen):
         return self
 
     @classmethod
-    def read(cls, tree: Mapping[str, Any], name: str = "the circuit", compat: Any = None) -> Circuit:
+    def read(
+        cls, tree: Mapping[str, Any], name: str = "the circuit", compat: Any = None, where: Where = nowhere
+    ) -> Circuit:
         """The circuit of a plain tree.
 
         Args:
             tree: What an architecture file holds.
             name: What to call it in messages.
             compat: Quirks of the original in addition to those the tree asks for.
+            where: Where in a file a key stands, for messages.
 
         Raises:
             CircuitError: With every problem of the tree.
@@ -97,7 +100,7 @@ class Circuit(Frozen):
             context |= {"mended": mended} if "settings" in wanted else {}
             circuit = cls.model_validate({**tree, "compat": sorted(wanted)}, context=context)
         except ValidationError as error:
-            raise told(error, name) from None
+            raise told(error, name, where) from None
         except ValueError as error:
             raise error if isinstance(error, CircuitError) else CircuitError([str(error)], name) from None
         if dropped:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from leyden.spec.document import Document
+from leyden.spec.errors import RunFileError
+from leyden.spec.yaml import read_json, read_yaml
 
 from .archive import present
 from .circuit import Circuit
 from .json_file import is_exported, read_exported
-from .problems import CircuitError
+from .problems import CircuitError, Where
 from .rate_table import RateTable
 from .saved import Saved
 from .soen_file import read_soen
@@ -69,7 +74,24 @@ def _description(tree: Any, path: Path, compat: Any) -> Saved:
         raise CircuitError([f"{path} must hold a mapping with layers and connections"], "the file")
     table = path.with_name(TABLE_BESIDE)
     beside = RateTable.read(table) if table.is_file() else None
-    return Saved(circuit=Circuit.read(tree, str(path), compat), beside=beside)
+    return Saved(circuit=Circuit.read(tree, str(path), compat, _places(path)), beside=beside)
+
+
+def _places(path: Path) -> Where:
+    """Where keys of a file stand; it is read again for that, and only once something is wrong in it."""
+
+    @cache
+    def document() -> Document:
+        read = read_json if path.suffix.lower() == ".json" else read_yaml
+        return read(path.read_text(encoding="utf-8"), str(path))
+
+    def where(key: tuple[Any, ...]) -> str:
+        try:
+            return f"{document().place(key)}  " if key else ""
+        except (RunFileError, OSError):  # the message is to be of the circuit, not of how its file is written
+            return ""
+
+    return where
 
 
 def _json(path: Path) -> Any:

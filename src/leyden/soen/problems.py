@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 
+from leyden.spec.document import Path
 from leyden.spec.errors import UserError, shown
+from leyden.spec.problems import rule_of
+
+#: place of a key of a circuit, e.g. ``circuit.yaml:3:5  ``; empty where none is known
+Where = Callable[[Path], str]
+
+
+def nowhere(path: Path) -> str:
+    """The place of a key that no file has."""
+    return ""
 
 
 class CircuitError(UserError):
@@ -19,16 +29,16 @@ class CircuitError(UserError):
         super().__init__("\n".join([count, *(f"  {p}" for p in self.problems)]))
 
 
-def told(error: ValidationError, name: str) -> CircuitError:
-    """A failed validation as one message a person can act on."""
-    return CircuitError([_line(e) for e in error.errors(include_url=False)], name)
+def told(error: ValidationError, name: str, where: Where = nowhere) -> CircuitError:
+    """A failed validation as one message a person can act on; ``where`` knows where each key was written."""
+    errors = error.errors(include_url=False)
+    return CircuitError([f"{where(e['loc'])}{_line(e)}" for e in errors], name)
 
 
 def _line(error: object) -> str:
     assert isinstance(error, dict)
     context: dict[str, object] = error.get("ctx") or {}
-    rule = str(error["msg"]).removeprefix("Value error, ")
-    line = f"{_key(error['loc'])}: {rule}"
+    line = f"{_key(error['loc'])}: {rule_of(error, context).removeprefix('Value error, ')}"
     if error["type"] not in ("value_error", "missing"):
         line += f", but got {shown(error['input'])}"
     near, allowed = context.get("near"), context.get("allowed")

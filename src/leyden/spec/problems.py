@@ -97,7 +97,7 @@ def _wrong_value(error: Any, path: Path, context: Any, document: Document) -> Pr
     near = str(context.get("near", ""))
     if not near and not hint and isinstance(value, str):
         near = nearest(value, allowed)
-    rule = str(context.get("rule") or _rule(error, context))
+    rule = str(context.get("rule") or rule_of(error, context))
     hint = hint or ("" if near else _spelling(error["type"], value))
     return Problem(
         place=document.place(path), key=dotted(path) or "file", rule=rule, value=value, allowed=allowed,
@@ -105,7 +105,8 @@ def _wrong_value(error: Any, path: Path, context: Any, document: Document) -> Pr
     )  # fmt: skip
 
 
-def _rule(error: Any, context: Any) -> str:
+def rule_of(error: Any, context: Any) -> str:
+    """What one of pydantic's errors says was broken, in our words where there are some."""
     template = RULES.get(error["type"])
     # a bound is told as it is meant: 1 where it was written 1.0, 4294967296 and not 4.29e+09
     words = {k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in context.items()}
