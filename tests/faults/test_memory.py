@@ -7,7 +7,8 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+from leyden.backends.torch.gradients import Gradients
 from leyden.backends.torch.working_size import WorkingSize
 from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.toy import Net, newest, records, toy_parts, train
@@ -28,7 +30,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::leyden.backends.torch.shortage.
 
 WIDTH = 1 << 18
 
-PLACES = ("forward", "backward", "optimizer", "validation")
+#: where memory runs out -> method of `Gradients` that it happens in, if it is one
+PLACES = {
+    "forward": "",
+    "backward": "",
+    "sum of gradients": "reserve",
+    "norm": "norm",
+    "clipping": "clip",
+    "optimizer": "",
+    "validation": "",
+}
 
 
 class Shortage:
@@ -82,13 +93,32 @@ class HungryAdamW(torch.optim.AdamW):
         return super().step(closure)
 
 
+@contextmanager
+def in_gradients(shortage: Shortage) -> Iterator[None]:
+    """The methods of gradients pass the shortage by."""
+    with pytest.MonkeyPatch.context() as patch:
+        for place, method in PLACES.items():
+            if method:
+                patch.setattr(Gradients, method, passing(getattr(Gradients, method), shortage, place))
+        yield
+
+
+def passing(method: Callable[..., Any], shortage: Shortage, place: str) -> Callable[..., Any]:
+    def passes(self: Gradients, *args: Any) -> Any:
+        shortage.pass_by(place)
+        return method(self, *args)
+
+    return passes
+
+
 def run(shortage: Shortage, folder: Path, devices: int = 1) -> int:
     parts = toy_parts(
         model=lambda: Hungry(shortage),
         optimizer=lambda model: HungryAdamW(model.parameters(), shortage),
-        trainer={"devices": devices},
+        trainer={"devices": devices, "gradient_clip_val": 0.1},
     )
-    return train(parts, folder).exit_code
+    with in_gradients(shortage):
+        return train(parts, folder).exit_code
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -123,7 +153,7 @@ def test_the_run_completes_with_the_same_weights(
     equal = sum(difference == 0 for difference in found)
     say(f"out of memory in {place}", trials=len(found), bitwise=equal, worst=max(found))
     assert max(found) < 1e-6
-    if place == "optimizer":
+    if place in ("norm", "clipping", "optimizer"):
         assert equal == len(found)  # the same update, so the same bits
 
 

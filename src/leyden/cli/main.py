@@ -67,8 +67,13 @@ def group(name: str, words: Sequence[str]) -> int:
 
 def start(name: str, words: Sequence[str]) -> int:
     """Read ``words`` with the command's own parser and run it, with every error turned into a message."""
+    import logging
+
     from leyden.cli.outcome import guarded
     from leyden.cli.parser import Parser
+
+    # what is logged goes into a run's log.txt; whoever types commands is told by warnings
+    logging.getLogger("leyden").addHandler(logging.NullHandler())
 
     command = import_module("leyden.cli." + name.replace(" ", ".").replace("-", "_"))
     parser = Parser(name, command.__doc__ or "")

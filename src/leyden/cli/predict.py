@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
 
     from leyden.backends.torch.inference import predict
 
-    batches = list(predict(parts, subject.checkpoint, dataset))
+    batches = list(predict(parts, subject.checkpoint, dataset, subject.shortage_report))
     rows = np.arange(len(dataset)) if dataset.rows is None else dataset.rows
     predicted = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     columns = {"row": rows, **targets(dataset), **predicted}

@@ -33,7 +33,9 @@ def run(args: Namespace) -> int:
     subjects = [trained.state(args, run, folder, repeat) for repeat in repeats]
     from leyden.backends.torch.inference import evaluate
 
-    measured = {one.repeat: evaluate(one.parts(), one.checkpoint, args.data) for one in subjects}
+    measured = {
+        one.repeat: evaluate(one.parts(), one.checkpoint, args.data, one.shortage_report) for one in subjects
+    }
     if args.json:
         print(json.dumps(measured, indent=2))
         return 0

@@ -24,6 +24,11 @@ class Trained:
     repeat: int
     checkpoint: Path
 
+    @property
+    def shortage_report(self) -> Path:
+        """Where a page is written if memory runs out, beside that of the training."""
+        return self.folder.logs(self.repeat) / "oom_report.txt"
+
     def parts(self) -> Parts:
         """The run's live parts."""
         from leyden.main.build import build

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
 from leyden.tasks.task import Task
 
-from .memory import bare, is_out_of_memory
+from .halves import Halves
 from .place import Place
-from .precision import Format, as_full
+from .precision import Format
 from .score import Score, Scores, add_scores
 from .tally import Tally
 from .window import Cut, Held
 from .working_size import WorkingSize
-
-#: (batch, its samples) -> what is to be added up, piece by piece
-Attempt = Callable[[dict[str, Tensor], int], list[Scores]]
 
 
 class Pass:
@@ -48,67 +42,26 @@ class Pass:
         memory: WorkingSize,
         at: str = "the evaluation",
     ) -> None:
-        self.model = model
-        self.task = task
         self.score = score
         self.place = place
-        self.format = format
         self.cut = cut
-        self.memory = memory
-        self.at = at
+        self.forward: Halves[Scores] = Halves(
+            model, task=task, place=place, format=format, memory=memory, at=at, use=self._scores
+        )
+        self.task = task
         self.groups: dict[int, Tally] = {}
 
-    @torch.no_grad()
     def add(self, held: Held) -> None:
-        """Score one batch, in halves where memory runs out."""
+        """Score one batch."""
         if held.number < 0:
             return
-        batch, memory, attempt = held.batch, self.memory, self._scores
-        samples = len(next(iter(batch.values())))
-        scores, error = self._tried(attempt, batch, samples)
-        while error is not None:
-            memory.free(self.place.device)
-            if memory.tried(samples) <= 1:
-                raise memory.reports.fatal(error)
-            memory.halve(memory.tried(samples))
-            scores, error = self._tried(self._measured, batch, samples)
-            if error is None:
-                memory.reports.mended(memory.size, memory.wait)
+        scores = self.forward(held.batch)
         tally = self.groups.setdefault(self.cut.group(held.number), Tally(self.place))
         for score in scores:
             add_scores(tally, *score)
-        if not memory.settled:
-            memory.passed()
 
-    def _tried(
-        self,
-        attempt: Callable[[dict[str, Tensor], int], list[Scores]],
-        batch: dict[str, Tensor],
-        samples: int,
-    ) -> tuple[list[Scores], Exception | None]:
-        """What an attempt gave, or the error of an allocator that had no memory for it."""
-        try:
-            return attempt(batch, samples), None
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            self.memory.reports.saw(error, self.at, self.memory.tried(samples), batch)
-            return [], bare(error)
-
-    def _measured(self, batch: dict[str, Tensor], samples: int) -> list[Scores]:
-        """An attempt that somebody looks at."""
-        tried = self.memory.tried(samples)
-        return self.memory.reports.measured(partial(self._scores, batch, samples), lambda: None, batch, tried)
-
-    def _scores(self, batch: dict[str, Tensor], samples: int) -> list[Scores]:
-        """What is to be added up of a batch, piece by piece."""
-        scores: list[Scores] = []
-        for piece in self.memory.pieces(batch, samples):
-            piece = self.place.to_device(piece)
-            with self.format.forward():
-                outputs = self.task.forward(self.model, self.format.inputs(piece))
-            scores.append(self.score.scores(as_full(outputs), self.task.targets(piece)))
-        return scores
+    def _scores(self, piece: dict[str, Tensor], outputs: Tensor) -> Scores:
+        return self.score.scores(outputs, self.task.targets(piece))
 
     def values(self, prefix: str, step: int) -> dict[str, float]:
         """Named results over all ranks; to be called by all of them."""

@@ -40,6 +40,8 @@ class Gradients:
         self.clip_norm = clip if algorithm == "norm" else None
         #: the norm is one kernel a parameter on mixed devices or types; nearly every model has one of each
         self.uniform = len({(p.device, p.dtype) for p in self.parameters}) == 1
+        self._absent: list[bool] = []  # of `parameters`, which had no gradient of this rank's
+        self._rooms: dict[torch.dtype, Tensor] = {}  # a bucket of each type
 
     def present(self) -> list[Tensor]:
         """Gradients of the parameters that took part."""
@@ -49,19 +51,37 @@ class Gradients:
         """Forget all gradients."""
         for parameter in self.parameters:
             parameter.grad = None
+        self._rooms = {}
+
+    def reserve(self) -> None:
+        """Take all memory that `reduce` needs; where there is none, no other rank waits in a reduction yet."""
+        if self.place.world == 1:
+            return
+        self._absent = [p.grad is None for p in self.parameters]
+        for parameter, absent in zip(self.parameters, self._absent, strict=True):
+            if absent:
+                parameter.grad = torch.zeros_like(parameter)
+        for tensors in _by_type([*self.present(), *self.buffers]):
+            sizes = [tensor.numel() for tensor in tensors]
+            room = torch.empty(
+                min(sum(sizes), max(BUCKET, *sizes)), dtype=tensors[0].dtype, device=self.place.device
+            )
+            self._rooms[room.dtype] = room
 
     @torch.no_grad()
     def reduce(self) -> None:
-        """Replace gradients by their sums over the ranks, and buffers by their means."""
+        """Replace gradients by their sums over the ranks, and buffers by their means; after `reserve`."""
         self._agree_on_presence()
-        tensors = [*self.present(), *self.buffers]
         if self.buffers:
             torch._foreach_div_(self.buffers, self.place.world)
-        for bucket in _buckets(tensors):
-            flat = torch.cat([tensor.reshape(-1) for tensor in bucket])
+        for bucket in _buckets([*self.present(), *self.buffers]):
+            sizes = [tensor.numel() for tensor in bucket]
+            flat = self._rooms[bucket[0].dtype][: sum(sizes)]
+            sums = [part.view(t.shape) for part, t in zip(flat.split(sizes), bucket, strict=True)]
+            torch._foreach_copy_(sums, bucket)
             self.place.sum_over_ranks([flat])
-            sums = flat.split([tensor.numel() for tensor in bucket])
-            torch._foreach_copy_(bucket, [s.view_as(t) for s, t in zip(sums, bucket, strict=True)])
+            torch._foreach_copy_(bucket, sums)
+        self._rooms = {}
 
     def norm(self, gradients: list[Tensor]) -> Tensor:
         """The global 2-norm, a scalar on the device; not finite where any gradient is not."""
@@ -81,21 +101,29 @@ class Gradients:
 
     def _agree_on_presence(self) -> None:
         """A parameter that took part on any rank has a gradient on all; no other has one anywhere."""
-        missing = any(p.grad is None for p in self.parameters)
-        if not self.place.vote.largest(int(missing))[0]:
+        if not self.place.vote.largest(int(any(self._absent)))[0]:
             return
-        present = self.place.vote.largest(*(int(p.grad is not None) for p in self.parameters))
+        present = self.place.vote.largest(*(int(not absent) for absent in self._absent))
         for parameter, somewhere in zip(self.parameters, present, strict=True):
-            if somewhere and parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+            if not somewhere:
+                parameter.grad = None
+
+
+def _by_type(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Tensors of one type each, in the order given."""
+    of_type: dict[torch.dtype, list[Tensor]] = {}
+    for tensor in tensors:
+        of_type.setdefault(tensor.dtype, []).append(tensor)
+    return list(of_type.values())
 
 
 def _buckets(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
     """Tensors of one type each, in the order given, at most `BUCKET` elements unless one alone is larger."""
-    buckets: dict[torch.dtype, list[list[Tensor]]] = {}
-    for tensor in tensors:
-        of_type = buckets.setdefault(tensor.dtype, [[]])
-        if of_type[-1] and sum(t.numel() for t in of_type[-1]) + tensor.numel() > BUCKET:
-            of_type.append([])
-        of_type[-1].append(tensor)
-    return [bucket for of_type in buckets.values() for bucket in of_type if bucket]
+    buckets: list[list[Tensor]] = []
+    for of_type in _by_type(tensors):
+        buckets.append([])
+        for tensor in of_type:
+            if buckets[-1] and sum(t.numel() for t in buckets[-1]) + tensor.numel() > BUCKET:
+                buckets.append([])
+            buckets[-1].append(tensor)
+    return buckets

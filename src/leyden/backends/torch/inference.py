@@ -17,15 +17,21 @@ from leyden.data.dataset import Dataset
 from leyden.spec.errors import DataError
 
 from .evaluation import Pass
+from .halves import Halves
+from .holders import held
 from .loaders import UserLoader, cut_of, eval_batch_size, evaluation_of
 from .place import Place
-from .precision import Format, as_full
+from .precision import Format
+from .reports import Reports
 from .score import Score
 from .seeding import seed_initial
 from .trainer import make_trainer
 from .user_module import Batches
 from .window import Held
 from .working_size import WorkingSize
+
+#: page of facts about a shortage, unless the caller has a place for it
+REPORT = Path("oom_report.txt")
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -84,10 +90,19 @@ def built(parts: Parts, checkpoint: Path | str) -> nn.Module:
     return model.eval()
 
 
-def evaluate(parts: Parts, checkpoint: Path | str, split: Literal["val", "test"]) -> dict[str, float]:
+def evaluate(
+    parts: Parts, checkpoint: Path | str, split: Literal["val", "test"], report: Path = REPORT
+) -> dict[str, float]:
     """Losses and metrics of a checkpoint on a part of the data, as ``<split>/loss`` ...
 
+    Args:
+        parts: The run.
+        checkpoint: The file.
+        split: Which part.
+        report: Where a page is written if memory runs out.
+
     Raises:
+        ShortageError: There is not even memory for one sample.
         ValueError: The run has no such data.
     """
     dataset = parts.val if split == "val" else parts.test
@@ -103,6 +118,7 @@ def evaluate(parts: Parts, checkpoint: Path | str, split: Literal["val", "test"]
     cut = cut_of(parts, dataset, limit)
     place, format = _place_and_format(parts)
     model.to(place.device)
+    memory = _memory(model, parts, place, report)
     step = load(Path(checkpoint))["leyden"]["session"]["position"]["step"]
     run = Pass(
         model,
@@ -111,27 +127,58 @@ def evaluate(parts: Parts, checkpoint: Path | str, split: Literal["val", "test"]
         place=place,
         format=format,
         cut=cut,
-        memory=WorkingSize(eval_batch_size(parts)),
+        memory=memory,
+        at=f"the evaluation on {split} data",
     )
     for number, item in zip(cut.mine, evaluation_of(parts, dataset, cut.mine), strict=True):
         run.add(Held(number, item.batch))
     return run.values(split, max(step - 1, 0))
 
 
-@torch.no_grad()
-def predict(parts: Parts, checkpoint: Path | str, dataset: Dataset) -> Iterator[dict[str, np.ndarray]]:
-    """What the task predicts for each batch of a dataset, in its order: name -> array (batch, ...)."""
+def predict(
+    parts: Parts, checkpoint: Path | str, dataset: Dataset, report: Path = REPORT
+) -> Iterator[dict[str, np.ndarray]]:
+    """What the task predicts for a dataset, in its order and some samples at a time.
+
+    Args:
+        parts: The run.
+        checkpoint: The file.
+        dataset: What to predict of.
+        report: Where a page is written if memory runs out.
+
+    Yields:
+        name -> array (samples, ...).
+
+    Raises:
+        ShortageError: There is not even memory for one sample.
+    """
     model = built(parts, checkpoint)
     place, format = _place_and_format(parts)
     model.to(place.device)
+
+    def predicted(piece: dict[str, Tensor], outputs: Tensor) -> dict[str, np.ndarray]:
+        found = parts.task.predict(outputs, parts.info.classes)
+        return {name: _host(value) for name, value in found.items()}
+
+    forward = Halves(
+        model,
+        task=parts.task,
+        place=place,
+        format=format,
+        memory=_memory(model, parts, place, report),
+        at="a prediction",
+        use=predicted,
+    )
     for item in evaluation_of(parts, dataset, cut_of(parts, dataset, None).mine):
-        batch = place.to_device(item.batch)
-        with torch.no_grad(), format.forward():
-            outputs = parts.task.forward(model, format.inputs(batch))
-        yield {
-            name: _host(value)
-            for name, value in parts.task.predict(as_full(outputs), parts.info.classes).items()
-        }
+        yield from forward(item.batch)
+
+
+def _memory(model: nn.Module, parts: Parts, place: Place, report: Path) -> WorkingSize:
+    """How many samples go through the model at once, and who tells of shortages."""
+    reports = Reports(
+        model, run=parts.run, place=place, file=report, holders=lambda: held(model, [], []), evaluates=True
+    )
+    return WorkingSize(eval_batch_size(parts), reports)
 
 
 def _evaluate_user_module(

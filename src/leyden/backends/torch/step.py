@@ -3,6 +3,7 @@
 seed the step's generators from (seed, step, rank)         nothing outside a step can move its randomness
 counts of the whole step, over pieces and ranks            known from the targets, before any forward pass
 for each micro-batch: forward, backward                    no communication: a failure leaves no rank alone
+take the memory that the sum of gradients needs
 vote: ok | out of memory | failed                          out of memory: the same samples again, in halves;
                                                            later more at once are tried again
 sum gradients over the ranks
@@ -136,10 +137,10 @@ class Step:
         self.format.unscale(optimizer)
         present = gradients.present()
         if present:
-            norm = gradients.norm(present)
+            norm = self.update.prepared(lambda: gradients.norm(present), step)
             # a scaler has its own way with overflow
             if self.format.scaler is not None or self.guard.check(step, norm):
-                gradients.clip(present, norm)
+                self.update.prepared(lambda: gradients.clip(present, norm), step)
                 self.before_update()
                 self.update(lambda: self.format.step(optimizer), step)
         gradients.drop()
@@ -209,6 +210,7 @@ class Step:
         try:
             if word == OK:
                 pieces = attempt(batch, samples, factors)
+                self.gradients.reserve()
         except Exception as raised:
             word, error = FAILED, raised
             if is_out_of_memory(raised):

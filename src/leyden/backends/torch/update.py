@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from .memory import bare, is_out_of_memory
 from .reports import Unreported
+
+T = TypeVar("T")
 
 
 class HalfUpdateError(RuntimeError):
@@ -63,6 +65,21 @@ class Update:
             return
         for parameter in made:
             del self.optimizer.state[parameter]
+        self._last_try(step, number)
+
+    def prepared(self, work: Callable[[], T], number: int) -> T:
+        """What ``work`` gives, which fails before it changes anything; twice, if memory runs out at first.
+
+        Raises:
+            ShortageError: memory ran out in the second call as well.
+        """
+        given: list[T] = []
+        lack = self._lacked(lambda: given.append(work()), number)
+        if lack is not None:
+            self._last_try(lambda: given.append(work()), number)
+        return given[0]
+
+    def _last_try(self, step: Callable[[], object], number: int) -> None:
         self.free()
         lack = self._lacked(step, number)
         if lack is not None:
