@@ -7,7 +7,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ class HungryAdamW(torch.optim.AdamW):
 
 
 @contextmanager
-def in_gradients(shortage: Shortage) -> Iterator[None]:
+def in_gradients(shortage: Shortage) -> Generator[None]:
     """The methods of gradients pass the shortage by."""
     with pytest.MonkeyPatch.context() as patch:
         for place, method in PLACES.items():

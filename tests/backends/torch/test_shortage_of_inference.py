@@ -55,6 +55,7 @@ def test_a_shortage_is_told_once_and_changes_no_number(
     assert "data.eval_batch_size: 4" in page.read_text()
     assert whole.keys() == halved.keys()
     for name, value in whole.items():
-        np.testing.assert_allclose(value, halved[name], rtol=1e-6, atol=1e-7)
+        a, b = np.asarray(value), np.asarray(halved[name])
+        assert (a == b).all() or np.abs(a - b).max() < 1e-6, name  # names of classes, and numbers
     with pytest.raises(ShortageError, match=of):
         work(0, checkpoint, page)

@@ -54,7 +54,7 @@ class Gradients:
         self._rooms = {}
 
     def reserve(self) -> None:
-        """Take all memory that `reduce` needs; where there is none, no other rank waits in a reduction yet."""
+        """Take all memory that `reduce` needs; where there is none, no rank waits in a reduction yet."""
         if self.place.world == 1:
             return
         self._absent = [p.grad is None for p in self.parameters]
