@@ -29,8 +29,8 @@ def build(
         circuit: A description, the content of a file, a plain tree, or the path of a file.
         seed: Decides all first values: a run's seed comes before the one a description has. Without either it
             is 0.
-        table: The rate table, or its file; else the one that a model file carries or that lies beside an
-            architecture file as `rate_array.npz`, else the shipped one.
+        table: The rate table, or its file; else the one that a model file carries or that lies beside the
+            file as `rate_array.npz`, else the shipped one.
         exact: For model files: take over their numbers. Otherwise only their description is used and
             everything is drawn
             anew from the seed (`load_exact_model_state: false`).

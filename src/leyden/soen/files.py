@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from .rate_table import RateTable
 from .saved import Saved
 from .soen_file import read_soen
 
-#: a file of this name beside an architecture file is the rate table of its circuit
+#: a file of this name beside a circuit is its rate table, unless it carries one
 TABLE_BESIDE = "rate_array.npz"
 
 
@@ -37,6 +38,11 @@ def load(path: str | Path, *, compat: Any = None) -> Saved:
     """
     path = Path(path)
     present(path)
+    saved, table = _read(path, compat), path.with_name(TABLE_BESIDE)
+    return replace(saved, beside=RateTable.read(table)) if table.is_file() else saved
+
+
+def _read(path: Path, compat: Any) -> Saved:
     match path.suffix.lower():
         case ".soen" | ".pth":
             return read_soen(path, compat)
@@ -72,9 +78,7 @@ def write_description(path: str | Path, circuit: Circuit) -> None:
 def _description(tree: Any, path: Path, compat: Any) -> Saved:
     if not isinstance(tree, Mapping):
         raise CircuitError([f"{path} must hold a mapping with layers and connections"], "the file")
-    table = path.with_name(TABLE_BESIDE)
-    beside = RateTable.read(table) if table.is_file() else None
-    return Saved(circuit=Circuit.read(tree, str(path), compat, _places(path)), beside=beside)
+    return Saved(circuit=Circuit.read(tree, str(path), compat, _places(path)))
 
 
 def _places(path: Path) -> Where:

@@ -24,7 +24,7 @@ class Saved:
         state: Tensors under the names of a state dictionary.
         masks: Mask of each connection, (to, from), by key.
         metadata: What else the file says about itself.
-        beside: The rate table that lies beside an architecture file.
+        beside: The rate table that lies beside the file.
     """
 
     circuit: Circuit
@@ -35,7 +35,7 @@ class Saved:
 
     @property
     def table(self) -> RateTable | None:
-        """The rate table that belongs to the circuit: carried in the file, or lying beside it."""
+        """The rate table that belongs to the circuit: carried in the file, else lying beside it."""
         carried = next((a for name, a in self.state.items() if name.endswith("g_table")), None)
         if carried is None:
             return self.beside

@@ -92,10 +92,14 @@ def arrays(simulated: Simulated) -> Arrays:
     for name, recorded in (("phi", simulated.phi), ("g", simulated.g), ("s", simulated.s)):
         found |= {f"{name}/layer_{i}": t.detach().cpu().numpy() for i, t in recorded.items()}
     for i, power in simulated.power.items():
-        watts, joules = power.watts, power.joules
-        for kind, place in (("bias", 0), ("diss", 1)):
-            found[f"power_{kind}/layer_{i}"] = watts[place].detach().cpu().numpy()
-            found[f"energy_{kind}/layer_{i}"] = joules[place].detach().cpu().numpy()
+        both = {"power": power.watts, "energy": power.joules}
+        both["power_dimensionless"] = power.bias, power.dissipated
+        both["energy_dimensionless"] = power.bias_energy, power.dissipated_energy
+        for quantity, (bias, dissipated) in both.items():
+            name, _, unit = quantity.partition("_")
+            for kind, tensor in (("bias", bias), ("diss", dissipated)):
+                key = "_".join(filter(None, (name, kind, unit)))
+                found[f"{key}/layer_{i}"] = tensor.detach().cpu().numpy()
     return found
 
 
