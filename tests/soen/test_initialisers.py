@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from leyden.soen import parameters, patterns, weights
+from leyden.soen.problems import CircuitError
 from leyden.soen.quantization import codebook
 from leyden.soen.torch.masks import mask
 from leyden.soen.torch.parameters import values
@@ -68,3 +69,16 @@ def test_codebooks_are_those_of_the_original(key: str) -> None:
 def test_equally_spaced_weights_go_from_zero_to_one_where_nothing_else_is_said() -> None:
     drawn = draw(weights.Linear(), torch.ones(2, 3), torch.Generator())
     torch.testing.assert_close(drawn, torch.linspace(0.0, 1.0, 6).view(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"block_size": 2}, "fan_out makes 2 values, but 4 fan-outs are counted"),
+        ({"node_fan_outs": [1.0, 2.0]}, "fan_out makes 4 values, but 2 fan-outs are given"),
+        ({"block_size": 3}, "block_size must divide the number of nodes, 4"),
+    ],
+)
+def test_fan_outs_that_do_not_fit_are_refused(settings: dict, match: str) -> None:
+    with pytest.raises(CircuitError, match=match):
+        values(parameters.FanOut(**settings), 4, torch.Generator(), torch.ones(4))

@@ -135,3 +135,34 @@ def test_widths_and_signs_may_be_whole_numbers_of_any_kind() -> None:
     described["layers"][0]["params"] = {"dim": 2.5}
     with pytest.raises(soen.CircuitError, match="dim"):
         soen.Circuit.read(described)
+
+
+def test_numbers_that_yaml_of_the_original_takes_for_text_are_numbers() -> None:
+    described = tree({"layer_type": "SingleDendrite", "params": {"gamma_plus": "1e-3"}})
+    assert soen.Circuit.read(described).layer(1).params.parameter("gamma_plus").distribution.value == 1e-3
+    described["layers"][1]["params"]["gamma_plus"] = "small"
+    with pytest.raises(soen.CircuitError, match="gamma_plus"):
+        soen.Circuit.read(described)
+
+
+def test_flux_may_be_balanced_over_all_inputs_in_a_word() -> None:
+    described = tree("SingleDendrite", connections=LOOP)
+    init = {"name": "flux_balanced", "params": {"num_input_sources": "auto"}}
+    described["connections"][0]["params"] = {"init": init}
+    torch.testing.assert_close(first_weights(described), torch.full((3, 3), 0.27 / (2 * 3)))
+
+
+def test_a_nonlinearity_without_a_gain_is_refused_or_has_gain_one_where_the_original_is_asked_for() -> None:
+    found = []
+    for word in ("gelu", "linear"):
+        described = tree("SingleDendrite")
+        init = {"name": "kaiming_normal", "params": {"nonlinearity": word}}
+        described["connections"][0]["params"] = {"init": init}
+        if word == "gelu":
+            with pytest.raises(soen.CircuitError, match="nonlinearity"):
+                soen.Circuit.read(described)
+            with pytest.warns(UserWarning, match="'gelu' for 'linear'"):
+                found.append(first_weights(described, compat=["settings"]))
+        else:
+            found.append(first_weights(described))
+    assert torch.equal(*found)

@@ -13,7 +13,8 @@ from .frozen import one_of
 #: item -> what it brings back
 ITEMS = {
     "keys": "unknown keys are dropped with one warning instead of refused; `source_func_type` is one of them",
-    "settings": "numbers of early stopping are clamped, and unknown evaluation orders become layerwise",
+    "settings": "numbers of early stopping are clamped, unknown evaluation orders become layerwise, unknown "
+    "nonlinearities of kaiming initialisers have gain 1",
     "learnable": "`learnable: false` is ignored for parameters and self connections, not `learnable_params`",
     "double_phi_noise": "layerwise evaluation adds noise and perturbation of the flux twice, stepwise once",
     "linear_noise": "noise on the state of a Linear layer acts on its initial state alone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
@@ -9,6 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self, cast
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_serializer, model_validator
 
 from .frozen import Frozen, Switch, one_of
+
+#: what files of the original have as text, since YAML 1.1 does not take `1e-3` for a number
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
 
 #: log parameters and logarithmic distributions start here
 FLOOR = 1e-10
@@ -193,6 +197,8 @@ class Parameter(Frozen):
     @classmethod
     def _forms(cls, data: Any, info: ValidationInfo) -> Any:
         if isinstance(data, (int, float)) and not isinstance(data, bool):
+            return {"distribution": Constant(value=float(data))}
+        if isinstance(data, str) and NUMBER.fullmatch(data.strip()):
             return {"distribution": Constant(value=float(data))}
         if not isinstance(data, Mapping):
             return data

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from .frozen import Frozen, one_of
 
@@ -87,6 +94,10 @@ class XavierUniform(XavierNormal):
     name = "xavier_uniform"
 
 
+#: what may follow a layer
+GAINS = ("relu", "leaky_relu", "tanh", "linear", "sigmoid")
+
+
 class KaimingNormal(Initialiser):
     """Gaussian with variance G^2 / fan-in, G from the nonlinearity that follows.
 
@@ -98,6 +109,15 @@ class KaimingNormal(Initialiser):
     name = "kaiming_normal"
     nonlinearity: Literal["relu", "leaky_relu", "tanh", "linear", "sigmoid"] = "relu"
     a: float = 0.0
+
+    @field_validator("nonlinearity", mode="before")
+    @classmethod
+    def _known(cls, value: Any, info: ValidationInfo) -> Any:
+        mended = (info.context or {}).get("mended")
+        if mended is None or not isinstance(value, str) or value in GAINS:
+            return value
+        mended.append(f"nonlinearity {value!r} for 'linear'")
+        return "linear"
 
 
 class KaimingUniform(KaimingNormal):
@@ -134,7 +154,7 @@ class FluxBalanced(Initialiser):
 
     Args:
         phi_exc_target: That flux.
-        num_input_sources: Layers that share it; counted where absent.
+        num_input_sources: Layers that share it; counted where absent or `auto`.
         mean_state: State that source nodes have on average.
         noise_std: Standard deviation of what is added.
     """
@@ -142,9 +162,13 @@ class FluxBalanced(Initialiser):
     name = "flux_balanced"
     random = False
     phi_exc_target: float = 0.27
-    num_input_sources: Annotated[int, Field(ge=1)] | None = None
+    num_input_sources: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
     mean_state: Annotated[float, Field(gt=0)] = 1.0
     noise_std: Std = 0.0
+
+    def shares(self, counted: int) -> int:
+        """How many layers share the flux, where so many connections lead into the target layer."""
+        return self.num_input_sources if isinstance(self.num_input_sources, int) else counted
 
 
 class Custom(Initialiser):

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from .. import parameters as p
+from ..problems import CircuitError
 from ..units import convert
 
 
@@ -23,11 +24,11 @@ def values(
         fan_outs: Connections that leave each node, for `fan_out`.
 
     Raises:
-        ValueError: The width is no multiple of the block size.
+        CircuitError: The width is no multiple of the block size, or differs from the number of fan-outs.
     """
     block = distribution.block_size
     if width % block:
-        raise ValueError(f"block_size must divide the number of nodes, {width}, but got {block}")
+        raise CircuitError([f"block_size must divide the number of nodes, {width}, but got {block}"])
     if block == 1:
         return _drawn(distribution, width, generator, fan_outs)
     if distribution.block_mode == "shared":
@@ -68,9 +69,11 @@ def _fan_out(distribution: p.FanOut, width: int, counted: Tensor | None) -> Tens
         torch.ones(width, dtype=torch.float64) if counted is None else counted.double().floor().clamp(min=1.0)
     )
     if fans.shape != (width,):
-        raise ValueError(
-            f"node_fan_outs must have one entry for each of {width} nodes, but got {fans.numel()}"
+        counted_or_given = (
+            "given" if distribution.node_fan_outs is not None else "counted from the connections"
         )
+        problem = f"fan_out makes {width} values, but {fans.numel()} fan-outs are {counted_or_given}"
+        raise CircuitError([f"{problem}; write node_fan_outs with {width} entries"])
     return (1.0 / (convert(distribution.inductance_per_fan, "L", "beta_L") * fans)).float()
 
 

@@ -63,7 +63,7 @@ def _drawn(
         case w.Constant(value=value):
             return torch.full(shape, value)
         case w.FluxBalanced(noise_std=std):
-            share = (initialiser.num_input_sources or sources) * fan_in * initialiser.mean_state
+            share = initialiser.shares(sources) * fan_in * initialiser.mean_state
             balanced = (initialiser.phi_exc_target / share).expand(shape)
             return balanced + std * normal() if std > 0 else balanced
         case w.Custom(weights_file=path):
