@@ -182,3 +182,34 @@ def test_a_readout_forgets_its_initial_state_where_the_original_is_asked_for() -
 def test_a_first_layer_under_flux_starts_where_it_is_told_even_if_the_original_is_asked_for() -> None:
     net = network("Linear", compat=["first_state"], input_type="flux")
     assert net.simulate(some_input(), {0: torch.ones(3)}).histories[0][:, 0].all()
+
+
+@pytest.mark.parametrize("old", ["connections.internal_1", "layers.1.internal_J"])
+def test_older_names_of_a_self_connection_are_understood_in_model_files(old: str, tmp_path) -> None:
+    content = torch.load(GOLDEN / "sd_tracking_power.soen", weights_only=True)
+    state, masks = content["state_dict"], content["connection_masks"]
+    loop = state.pop("connections.J_1_to_1")
+    state.pop("layers.1.connectivity.weight"), state.pop("layers.1.internal_connectivity.weight")
+    loop[0, 1] = 0.0
+    masks["internal_1"] = (loop != 0).float()
+    del masks["J_1_to_1"]
+    state[old] = loop
+    torch.save(content, tmp_path / "older.soen")
+    net = soen.build(tmp_path / "older.soen")
+    assert torch.equal(net.layer(1).connectivity.weight.detach(), loop)
+    assert int((~net.masks["J_1_to_1"]).sum()) == 1
+
+
+@pytest.mark.parametrize(
+    "params", [{"polarity_init": {"excitatory_ratio": 0.5}}, {"polarity_file": "gone.npy"}]
+)
+def test_signs_that_a_model_file_does_not_tell_are_those_of_its_weights(params: dict, tmp_path) -> None:
+    content = torch.load(GOLDEN / "sd_tracking_power.soen", weights_only=True)
+    signs = torch.tensor([1.0, -1.0, -1.0, 1.0])
+    weight = content["state_dict"]["connections.J_0_to_1"]
+    weight.copy_(weight.abs() * signs)
+    content["layers_config"][0]["params"] |= params
+    torch.save(content, tmp_path / "theirs.soen")
+    net = soen.build(tmp_path / "theirs.soen", seed=7)
+    assert torch.equal(net.connections["J_0_to_1"].detach(), weight)
+    assert torch.equal(net.signs["J_0_to_1"].float(), signs)

@@ -13,6 +13,7 @@ from .archive import Arrays
 from .circuit import Circuit
 from .connections import Connection
 from .layers import Layer
+from .old_names import modern
 from .problems import CircuitError
 from .saved import OURS, Saved
 
@@ -42,7 +43,8 @@ def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None) -> Sav
         }
         state = _state(layers, connections)
         masks = {
-            key: np.asarray(mask, dtype=np.float32) for key, mask in connections.get("masks", {}).items()
+            modern(key): np.asarray(mask, dtype=np.float32)
+            for key, mask in connections.get("masks", {}).items()
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CircuitError([f"{name} is no exported model: {error!r}"], "the file") from None
@@ -81,9 +83,9 @@ def _state(layers: Mapping[int, Mapping[str, Any]], connections: Mapping[str, An
     for place, number in enumerate(sorted(layers)):
         for block in ("parameters", "buffers"):
             for name, value in layers[number].get(block, {}).items():
-                state[f"layers.{place}.{name}"] = np.asarray(value, dtype=np.float32)
+                state[modern(f"layers.{place}.{name}")] = np.asarray(value, dtype=np.float32)
     for key, matrix in connections.get("matrices", {}).items():
-        state[f"connections.{key}"] = np.asarray(matrix, dtype=np.float32)
+        state[modern(f"connections.{key}")] = np.asarray(matrix, dtype=np.float32)
     return state
 
 

@@ -44,6 +44,15 @@ class Polarity(Frozen):
         """Whether any node has a sign."""
         return not (self.polarity is None and self.polarity_file is None and self.polarity_init is None)
 
+    @property
+    def told(self) -> bool:
+        """Whether the signs can be had from the description alone, without a draw or a file that has gone."""
+        if not self.polarised or self.polarity is not None:
+            return True
+        if self.polarity_file is not None:
+            return Path(self.polarity_file).is_file()
+        return not isinstance(self.polarity_init, RandomPolarity) or self.polarity_init.seed is not None
+
     def signs(self, width: int, seed: int) -> np.ndarray[Any, Any]:
         """The sign of each node, int64 of shape (width,).
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from .frozen import Frozen, Switch
+from .old_names import modern
 
 MAX_BITS = 16
 
@@ -39,7 +39,7 @@ class Quantization(Frozen):
     @classmethod
     def _modern(cls, names: list[str] | None) -> list[str] | None:
         """Older files call the self connection of layer 1 `internal_1`."""
-        return names and [re.sub(r"^internal_(\d+)$", r"J_\1_to_\1", name) for name in names]
+        return names and [modern(name) for name in names]
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from .circuit import Circuit
+from .old_names import modern
 from .plain_pickle import read
 from .problems import CircuitError
 from .saved import OURS, Saved
@@ -41,8 +42,8 @@ def read_soen(path: Path, compat: Any = None) -> Saved:
     )
     return Saved(
         circuit=circuit,
-        state={name: np.asarray(value) for name, value in tree["state_dict"].items()},
-        masks={key: np.asarray(value) for key, value in (tree.get("connection_masks") or {}).items()},
+        state={modern(name): np.asarray(value) for name, value in tree["state_dict"].items()},
+        masks={modern(key): np.asarray(mask) for key, mask in (tree.get("connection_masks") or {}).items()},
         metadata=dict(tree.get("metadata") or {}),
     )
 

@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..old_names import modern
+
 #: what files of the original repeat or can be computed again
 REPEATED = re.compile(r"layers\.\d+\.(internal_connectivity\.weight|core\.(mask_ih|mask_hh|eyeH))$")
 TABLE = re.compile(r"\.g_table$")
 TIME_STEP = re.compile(r"layers\.\d+\._dt$")
 #: what files of the original never have; a network keeps its own
 OPTIONAL = re.compile(r"masks\.|signs\.|rate_|dt$|layers\.\d+\.core\.bias_r_fixed$")
-OLD_LOOP = re.compile(r"connections\.internal_(\d+)$")
-OLD_INTERNAL = re.compile(r"layers\.(\d+)\.internal_J$")
 
 
 def install(network: nn.Module) -> None:
@@ -48,7 +48,7 @@ def _taken(network: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
     mine = {key.removeprefix(prefix): key for key in [*state] if key.startswith(prefix)}
     held: dict[str, Tensor] = {}
     for name, key in mine.items():
-        held[_modern(name)] = state.pop(key)
+        held[modern(name)] = state.pop(key)
     steps = [held.pop(name) for name in [*held] if TIME_STEP.search(name)]
     tables = [held.pop(name) for name in [*held] if TABLE.search(name)]
     for name in [*held]:
@@ -70,8 +70,3 @@ def _taken(network: Any, state: dict[str, Any], prefix: str, *_: Any) -> None:
         if twin is not None or OPTIONAL.match(name):
             held.setdefault(name, tensor if twin is None else twin)
     state.update({f"{prefix}{name}": tensor for name, tensor in held.items()})
-
-
-def _modern(name: str) -> str:
-    name = OLD_LOOP.sub(r"connections.J_\1_to_\1", name)
-    return OLD_INTERNAL.sub(r"layers.\1.connectivity.weight", name)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from leyden.spec.nearest import nearest
 
+from ..archive import Array
+from ..connections import Connection
 from ..problems import CircuitError
 from ..rate_table import RateTable
 from ..saved import Saved
@@ -80,10 +82,11 @@ def take(
 def _held(saved: Saved) -> dict[str, Drawn]:
     """Masks and weights of a model file; files that its description names need not be there any more."""
     held: dict[str, Drawn] = {}
+    places = {layer.layer_id: n for n, layer in enumerate(saved.circuit.ordered)}
+    weights = {c.key: _weight(saved, c, places[c.to_layer]) for c in saved.circuit.connections}
     for c in saved.circuit.connections:
         source, target = saved.circuit.layer(c.from_layer).params, saved.circuit.layer(c.to_layer).params
-        old = saved.state.get(f"connections.internal_{c.to_layer}") if c.internal else None
-        weight = saved.state.get(f"connections.{c.key}", old)
+        weight = weights[c.key]
         if weight is None or weight.shape != (target.dim, source.dim):
             shape = "nothing" if weight is None else weight.shape
             problem = f"connections.{c.key} must have shape {(target.dim, source.dim)}, but got {shape}"
@@ -92,6 +95,23 @@ def _held(saved: Saved) -> dict[str, Drawn]:
         held[c.key] = Drawn(
             weight=torch.from_numpy(np.array(weight)),
             mask=torch.from_numpy(np.array(mask) > 0),
-            signs=signs(source, 0),
+            signs=_signs(saved, c.from_layer, weights),
         )
     return held
+
+
+def _weight(saved: Saved, connection: Connection, place: int) -> Array | None:
+    """The weights of a connection; older files have those of a self connection with its layer alone."""
+    own = saved.state.get(f"layers.{place}.connectivity.weight") if connection.internal else None
+    return saved.state.get(f"connections.{connection.key}", own)
+
+
+def _signs(saved: Saved, layer_id: int, weights: Mapping[str, Array | None]) -> Tensor | None:
+    """The signs of a layer's nodes; where the file does not tell, those that its weights have kept."""
+    params = saved.circuit.layer(layer_id).params
+    if params.told:
+        return signs(params, 0)
+    leaving = [weights[c.key] for c in saved.circuit.connections if c.from_layer == layer_id]
+    rows = np.concatenate([w for w in leaving if w is not None])
+    found = (rows >= 0).all(0).astype(np.int64) - (rows <= 0).all(0).astype(np.int64)
+    return torch.from_numpy(found)
