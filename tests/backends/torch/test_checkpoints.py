@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from leyden.backends.torch.content import plain
+from leyden.backends.torch.content import FORMAT, plain
 from leyden.backends.torch.fit import evaluate, predict
 from leyden.backends.torch.shelf import DamagedCheckpointWarning
 from leyden.runs.folder import RunFolder
+from leyden.spec.errors import UserError
+from tests.backends.torch.ranks import on_ranks
 from tests.backends.torch.toy import newest, toy_parts, train, weights
 
 
@@ -112,3 +114,49 @@ def test_a_finished_run_that_is_started_again_has_nothing_to_do(tmp_path: Path) 
     assert again.weights_sha256 == first.weights_sha256 and again.metrics == first.metrics
     assert len(RunFolder(tmp_path).index(0).entries()) == 1
     assert newest(tmp_path)["leyden"]["session"]["position"] == {"step": 21, "pending": ""}
+
+
+#: every key of a checkpoint's own part, for `FORMAT`: when this changes, so does that number
+LAYOUT = {
+    "": {"format", "session", "driver", "ranks", "trackers", "seconds", "run"},
+    "session": {"position", "reason", "restores", "metrics", "recorded", "callbacks"},
+    "session.position": {"step", "pending"},
+    "driver": {"rates", "average", "memory"},
+    "driver.memory": {"most", "size", "wait", "age", "proved"},
+    "ranks.0": {"driver", "generators"},
+    "ranks.0.driver": {"tally", "unread", "evaluation"},
+    "ranks.0.driver.tally": {"flat", "shapes", "numbers"},
+    "ranks.0.driver.evaluation": {"most", "size", "wait", "age", "proved"},
+    "ranks.0.generators": {"torch", "numpy", "python"},
+}
+
+
+def test_the_keys_of_a_checkpoint_belong_to_its_format(tmp_path: Path) -> None:
+    train(toy_parts(trainer={"max_epochs": 1}), tmp_path)
+    tree = newest(tmp_path)["leyden"]
+    assert tree["format"] == FORMAT == 2
+    for place, keys in LAYOUT.items():
+        node: Any = tree
+        for key in place.split(".") if place else ():
+            node = node[int(key)] if key.isdigit() else node[key]
+        assert node.keys() - {"cuda"} == keys, place
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_checkpoint_of_another_format_is_refused_with_what_to_do(world: int, tmp_path: Path) -> None:
+    train(toy_parts(trainer={"max_epochs": 1}), tmp_path / "run")
+    older = newest(tmp_path / "run")
+    older["leyden"] |= {"format": 1, "driver": {"rates": {}, "average": {}}}
+    index = RunFolder(tmp_path / "run").index(0)
+    index.save(lambda file: torch.save(older, file), step=8, metrics={})  # type: ignore[arg-type]
+
+    def go_on(rank: int) -> int:
+        with pytest.raises(
+            UserError, match=r"must have the format 2 .* but it has 1: .* begin anew \(--fresh"
+        ):
+            train(toy_parts(trainer={"devices": world}), tmp_path / "run")
+        return 0
+
+    assert on_ranks(world, go_on) == [0] * world
+    checkpoint = index.path(index.entries()[-1])
+    assert set(evaluate(toy_parts(), checkpoint, "test")) == {"test/loss", "test/accuracy"}

@@ -34,7 +34,7 @@ class Carrier(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        self.keeper.loaded = checkpoint.get("leyden", {})
+        self.keeper.take(checkpoint.get("leyden", {}))
 
 
 class TrackerLogger(Logger):

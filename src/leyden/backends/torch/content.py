@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-FORMAT = 1
+#: of what `Keeper.state` gives; another number with every key that comes or goes, which a test watches
+FORMAT = 2
 
 #: where a value is in a tree: (of what contains it, pattern of this step, key); a string only once it is read
 At = tuple[Any, str, Any] | None

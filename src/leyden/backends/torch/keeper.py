@@ -15,6 +15,7 @@ from lightning.pytorch import Trainer
 
 from leyden.backends.parts import Parts
 from leyden.callbacks.progress import Progress
+from leyden.spec.errors import UserError
 from leyden.trackers.tracker import Tracker
 
 from . import lightning_private as private
@@ -76,6 +77,21 @@ class Keeper:
         self.place = Place(trainer.strategy.root_device, trainer.global_rank, world, Vote.open(world))
         newest = self.shelf.newest(finite=self.session.restores > 0) if self.place.rank == 0 else None
         return self.place.vote.gather(newest)[0]
+
+    def take(self, state: Mapping[str, Any]) -> None:
+        """Take what is to be restored, as it was loaded.
+
+        Raises:
+            UserError: Another version of Leyden has written it; to guess what it lacks would be another run.
+        """
+        if state.get("format") != FORMAT:
+            raise UserError(
+                f"the newest checkpoint in {self.shelf.index.folder} must have the format {FORMAT} to go on "
+                f"from, but it has {state.get('format')}: another version of Leyden wrote it. Go on with "
+                "that one, named in environment.json, or begin anew (--fresh); `leyden test`, `predict` "
+                "and `export` read its weights as they are"
+            )
+        self.loaded = state
 
     def begin(self, driver: Driver) -> None:
         """Put the training together on its device, restore what was loaded, open the trackers."""
