@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
 from leyden import soen
 from tests.soen.circuits import network, some_input, tree
-from tests.soen.golden_case import TABLE
+from tests.soen.golden_case import GOLDEN, TABLE
 
 METHODS = ("layerwise", "stepwise_gauss_seidel", "stepwise_jacobi")
 KINDS = (
@@ -237,8 +238,6 @@ def test_a_polarity_holds_from_the_first_weights_through_training(polarity, sign
 
 
 def test_a_random_polarity_leaves_numpy_s_global_generator_alone() -> None:
-    import numpy as np
-
     before = np.random.get_state()[1].copy()
     described = tree("SingleDendrite", "SingleDendrite")
     described["layers"][1]["params"] |= {"dim": 10, "polarity_init": {"excitatory_ratio": 0.7, "seed": 3}}
@@ -349,8 +348,6 @@ def test_a_soma_spikes_above_its_threshold_and_learns_through_spikes() -> None:
 
 
 def test_a_model_file_needs_no_other_file(tmp_path) -> None:
-    import numpy as np
-
     np.savez(tmp_path / "mask.npz", mask=np.eye(3))
     np.save(tmp_path / "weights.npy", np.full((3, 3), 0.5))
     np.save(tmp_path / "signs.npy", np.array([1, 1, 0]))
@@ -370,7 +367,7 @@ def test_a_model_file_needs_no_other_file(tmp_path) -> None:
         again = soen.build(tmp_path / f"m{suffix}")
         torch.testing.assert_close(again(some_input()), net(some_input()))
         assert again.signs["J_1_to_2"].tolist() == [1, 1, 0]
-    with pytest.raises(soen.CircuitError, match="mask"):
+    with pytest.raises(soen.CircuitError, match="signs.npy cannot be read"):
         soen.build(described)
 
 
@@ -452,3 +449,22 @@ def test_circuits_of_a_connection_may_be_lossless() -> None:
     late = net(x)[:, 15:].diff(dim=1)
     assert late.any()  # it integrates what its programming flux alone drives, and loses nothing
     torch.testing.assert_close(late, late[:, :1].expand_as(late))
+
+
+def test_random_polarities_are_drawn_one_layer_after_the_other() -> None:
+    described = tree("SingleDendrite", "SingleDendrite")
+    for layer in described["layers"]:
+        layer["params"] |= {"dim": 10, "polarity_init": {}}
+    net = soen.build(described, seed=4)
+    generator = np.random.RandomState(4)  # as YAML files of the original seed numpy
+    for key in ("J_0_to_1", "J_1_to_2"):
+        expected = np.ones(10)
+        expected[generator.choice(10, size=1, replace=False)] = -1  # int(10 * (1 - 0.8)) is 1
+        np.testing.assert_array_equal(net.signs[key].numpy(), expected)
+
+
+def test_an_exported_model_gives_only_its_description_where_its_numbers_are_not_wanted() -> None:
+    file = GOLDEN / "sd_tracking_power.export.json"
+    exact, drawn = soen.build(file), soen.build(file, seed=3, exact=False)
+    assert torch.equal(soen.build(file, seed=3).connections["J_0_to_1"], exact.connections["J_0_to_1"])
+    assert not torch.equal(drawn.connections["J_0_to_1"], exact.connections["J_0_to_1"])

@@ -37,7 +37,7 @@ def test_conversions_are_those_of_the_original() -> None:
     assert soen.convert(5e-10, "L", "beta") == pytest.approx(UNITS["beta_0p5nH"])
     assert soen.convert(5e-10, "L", "gamma_plus") == pytest.approx(UNITS["gamma_plus_fan1"])
     assert soen.convert(2.0, "r_leak", "alpha") == pytest.approx(UNITS["alpha_2ohm"])
-    assert soen.convert(37.0, "t_prime", "t") * 1e9 == pytest.approx(UNITS["dt37_ns"])
+    assert soen.convert(37.0, "t'", "t") * 1e9 == pytest.approx(UNITS["dt37_ns"])
     # the original divides by the critical current over 100, and gives 210 here
     assert soen.convert(210e-6, "I", "i") == pytest.approx(2.1)
 
@@ -46,6 +46,7 @@ def test_quantities_determine_one_another_together() -> None:
     known = soen.convert_many({"L": 1e-9, "gamma_minus": 0.0054})
     assert known["alpha"] == pytest.approx(0.0054 * UNITS["beta_1nH"])
     assert soen.convert_many({"L": 1e-9, "r_leak": known["r_leak"]})["gamma_minus"] == pytest.approx(0.0054)
+    assert soen.convert_many({"gm": 0.0054, "alpha": known["alpha"]})["L"] == pytest.approx(1e-9)
 
 
 def test_there_and_back_is_where_one_was() -> None:

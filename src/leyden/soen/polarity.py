@@ -17,7 +17,7 @@ class RandomPolarity(Frozen):
 
     Args:
         excitatory_ratio: Share of nodes that excite.
-        seed: Of the draw; the circuit's own where absent.
+        seed: Of the draw; without one, layers are drawn one after the other from the circuit's own.
     """
 
     excitatory_ratio: Annotated[float, Field(ge=0, le=1)] = 0.8
@@ -53,8 +53,12 @@ class Polarity(Frozen):
             return Path(self.polarity_file).is_file()
         return not isinstance(self.polarity_init, RandomPolarity) or self.polarity_init.seed is not None
 
-    def signs(self, width: int, seed: int) -> np.ndarray[Any, Any]:
+    def signs(self, width: int, generator: np.random.RandomState) -> np.ndarray[Any, Any]:
         """The sign of each node, int64 of shape (width,).
+
+        Args:
+            width: Number of nodes.
+            generator: Of a random share without a seed of its own.
 
         Raises:
             CircuitError: The file cannot be used or the length differs from the number of nodes.
@@ -65,9 +69,8 @@ class Polarity(Frozen):
         elif self.polarity_file is not None:
             found = _from_file(self.polarity_file)
         elif isinstance(init, RandomPolarity):
-            # the original's draw, on a generator of our own: numpy's legacy stream decides which nodes
-            # inhibit
-            generator = np.random.RandomState(seed % 2**32 if init.seed is None else init.seed)
+            # the original's draw, on generators of our own: numpy's legacy stream decides which nodes inhibit
+            generator = generator if init.seed is None else np.random.RandomState(init.seed)
             found = np.ones(width, dtype=np.int64)
             count = int(width * (1 - init.excitatory_ratio))
             found[generator.choice(width, size=count, replace=False)] = -1

@@ -126,6 +126,7 @@ ALIASES = {
     "beta_l": "beta_L",
     "gm": "gamma_minus",
     "gamma-": "gamma_minus",
+    "t'": "t_prime",
 }
 
 #: unit of each physical quantity; what is not listed has none
@@ -172,6 +173,9 @@ def convert_many(given: dict[str, float], junction: Junction | None = None) -> d
     elif "beta_L" in known and "alpha" in known and "gamma_minus" not in known:
         rate = known["alpha"] / known["beta_L"]
         known |= {name: convert(rate, "gamma_minus", name, junction) for name in _families(junction)[1]}
+    elif "alpha" in known and "gamma_minus" in known and "beta_L" not in known:
+        beta = known["alpha"] / known["gamma_minus"]
+        known |= {name: convert(beta, "beta_L", name, junction) for name in _families(junction)[0]}
     return known
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from ..circuit import Circuit
 from ..connections import Connection
-from ..layers import LayerParams
+from ..layers import Layer
 from .masks import mask
 from .weights import polarised, weights
 
@@ -32,10 +33,11 @@ class Drawn:
 
 def draw(circuit: Circuit, generator: Generator, seed: int) -> dict[str, Drawn]:
     """Masks and first weights by key of the connection."""
-    return {c.key: _drawn(circuit, c, generator, seed) for c in circuit.connections}
+    signed = signs(circuit.ordered, seed)
+    return {c.key: _drawn(circuit, c, generator, signed.get(c.from_layer)) for c in circuit.connections}
 
 
-def _drawn(circuit: Circuit, connection: Connection, generator: Generator, seed: int) -> Drawn:
+def _drawn(circuit: Circuit, connection: Connection, generator: Generator, sign: Tensor | None) -> Drawn:
     source, target = circuit.layer(connection.from_layer).params, circuit.layer(connection.to_layer).params
     params = connection.params
     connected = mask(
@@ -47,15 +49,19 @@ def _drawn(circuit: Circuit, connection: Connection, generator: Generator, seed:
         own=params.allow_self_connections,
     )
     weight = weights(params.init.initialiser, connected, generator, circuit.fan_in(connection.to_layer))
-    sign = signs(source, seed)
     if sign is not None:
         weight = polarised(weight, sign, source.polarity_enforcement_method)
     return Drawn(weight=weight, mask=connected.bool(), signs=sign)
 
 
-def signs(source: LayerParams, seed: int) -> Tensor | None:
-    """1, -1 or 0 for each node of a source layer, None without a polarity."""
-    return torch.from_numpy(source.signs(source.dim, seed)) if source.polarised else None
+def signs(layers: Sequence[Layer], seed: int) -> dict[int, Tensor]:
+    """1, -1 or 0 for each node of every layer that has a polarity, by number; drawn in the order given."""
+    generator = np.random.RandomState(seed % 2**32)
+    return {
+        layer.layer_id: torch.from_numpy(layer.params.signs(layer.params.dim, generator))
+        for layer in layers
+        if layer.params.polarised
+    }
 
 
 def fan_outs(circuit: Circuit, drawn: Mapping[str, Drawn], layer_id: int) -> Tensor:

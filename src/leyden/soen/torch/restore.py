@@ -108,9 +108,9 @@ def _weight(saved: Saved, connection: Connection, place: int) -> Array | None:
 
 def _signs(saved: Saved, layer_id: int, weights: Mapping[str, Array | None]) -> Tensor | None:
     """The signs of a layer's nodes; where the file does not tell, those that its weights have kept."""
-    params = saved.circuit.layer(layer_id).params
-    if params.told:
-        return signs(params, 0)
+    layer = saved.circuit.layer(layer_id)
+    if layer.params.told:
+        return signs([layer], 0).get(layer_id)
     leaving = [weights[c.key] for c in saved.circuit.connections if c.from_layer == layer_id]
     rows = np.concatenate([w for w in leaving if w is not None])
     found = (rows >= 0).all(0).astype(np.int64) - (rows <= 0).all(0).astype(np.int64)
