@@ -16,6 +16,7 @@ from leyden.soen.kernel import abi, compiler
 from leyden.soen.kernel.cells import compiled
 from leyden.soen.kernel.compiler import NoCompilerError, Variant
 from tests.soen.kernel.circuits import drive, plan, stepped
+from tests.soen.kernel.stub import stub
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +29,9 @@ def known_source() -> Iterator[None]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache and a compiler that does not optimise, as only what happens around it is looked at."""
+    """An empty cache and a source that compiles at once, as only what happens around it is looked at."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(compiler, "FLAGS", ("-std=gnu11", "-O0", "-fPIC", "-shared"))
+    monkeypatch.setattr(compiler, "SOURCE", stub(tmp_path / "c"))
     return tmp_path / "leyden"
 
 
@@ -85,8 +86,7 @@ def test_a_library_in_the_package_comes_before_the_cache(
 
 def test_another_source_has_another_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = compiler.file_name(Variant("generic"))
-    (tmp_path / "kernel.c").write_text("int x;")
-    monkeypatch.setattr(compiler, "SOURCE", tmp_path)
+    monkeypatch.setattr(compiler, "SOURCE", stub(tmp_path / "c"))
     compiler.digest.cache_clear()
     assert compiler.file_name(Variant("generic")) != before
 
@@ -107,13 +107,11 @@ def test_no_compiler_is_told_once_and_is_no_error(
     assert sum("torch operations, which is slower" in r.message for r in caplog.records) == 1
 
 
-def test_a_failing_compiler_is_quoted(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    broken = tmp_path / "c"
-    broken.mkdir()
-    (broken / "kernel.c").write_text("this is not C\n")
-    monkeypatch.setattr(compiler, "SOURCE", broken)
-    with pytest.raises(NoCompilerError, match="error"):
+def test_a_failing_compiler_is_quoted(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "c" / "unit_together.c").write_text("this is not C\n")
+    with pytest.raises(NoCompilerError, match=r"unit_together.* failed: .*error"):
         compiler.compiled(Variant("generic"), compiler.writable(cache))
+    assert not [*cache.iterdir()]
 
 
 def test_a_cache_that_cannot_be_written_to_is_replaced(tmp_path: Path) -> None:

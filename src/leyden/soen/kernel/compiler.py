@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from logging import getLogger
@@ -25,9 +26,12 @@ BUILT = Path(__file__).parent / "built"
 #: no contraction: the rounding of torch decides on which side of a border in the rate table a flux is
 FLAGS = (
     "-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffp-contract=off",
-    "-fvisibility=hidden", "-fPIC", "-shared",
+    "-fvisibility=hidden", "-fPIC",
 )  # fmt: skip
 LIBRARIES = ("-lm", "-pthread")
+
+#: what is compiled side by side: each unit in each precision
+UNITS = tuple((unit, bits) for unit in ("together", "cells") for bits in (32, 64))
 
 
 class NoCompilerError(Exception):
@@ -92,14 +96,25 @@ def compiled(variant: Variant, folder: Path) -> Path:
     getLogger("leyden").info(
         "compiling the circuit kernel for %s, once for this machine: %s", variant.name, target
     )
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor() as side_by_side:
+        parts = [Path(scratch) / f"{unit}_{bits}.o" for unit, bits in UNITS]
+        sources = [[f"-DBITS={bits}", "-c", str(SOURCE / f"unit_{unit}.c")] for unit, bits in UNITS]
+        commands = [
+            [compiler, *FLAGS, *variant.flags, *source, "-o", str(part)]
+            for source, part in zip(sources, parts, strict=True)
+        ]
+        for _ in side_by_side.map(_run, commands):
+            pass
         made = Path(scratch) / target.name
-        command = [compiler, *FLAGS, *variant.flags, str(SOURCE / "kernel.c"), "-o", str(made), *LIBRARIES]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            raise NoCompilerError(f"`{' '.join(command)}` failed: {done.stderr.strip()[:2000]}")
+        _run([compiler, "-shared", *map(str, parts), "-o", str(made), *LIBRARIES])
         made.replace(target)
     return target
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise NoCompilerError(f"`{' '.join(command)}` failed: {done.stderr.strip()[:2000]}")
 
 
 def best() -> Variant:

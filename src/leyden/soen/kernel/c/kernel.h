@@ -1,5 +1,9 @@
-/* Time loops of superconducting circuits and their adjoints, in single and double precision. Plain C with vector
-   extensions of GCC and Clang: no headers of Python or torch, so one binary serves every version of both. */
+/* Time loops of superconducting circuits and their adjoints. Plain C with vector extensions of GCC and Clang: no headers
+   of Python or torch, so one binary serves every version of both.
+
+   This is the beginning of each unit, which is compiled twice: with BITS 32 for single and 64 for double precision. */
+#ifndef LEYDEN_SOEN_KERNEL_H
+#define LEYDEN_SOEN_KERNEL_H
 
 #include <math.h>
 #if defined(__FMA__)
@@ -35,55 +39,21 @@
 /* Sums over samples and steps go from single to double precision after so many steps. */
 #define FLUSH 32
 
-EXPORT int leyden_soen_abi(void) { return LEYDEN_SOEN_ABI; }
+/* Samples of a block: as many as a thread takes at once. */
+#define BLOCK_ROWS 32
 
+#if BITS == 32
 #define REAL float
 #define SINGLE 1
 #define NAME(x) x##_f32
-#include "elementary.inc"
-#include "sources.inc"
-#include "product.inc"
-#include "cells.inc"
-#include "loop.inc"
-#include "call.inc"
-#include "edges.inc"
-#include "layers.inc"
-#include "band.inc"
-#include "together.inc"
-#undef REAL
-#undef SINGLE
-#undef NAME
-#undef INLINE
-#undef FLOOR
-#undef RINT
-#undef ABS
-#undef SQRT
-#undef LANES
-#undef FUSED
-#undef MULTIPLY_ADD
-#undef BLOCK
-#undef BLOCKS
-#undef PIECE
-#undef LOOK
-#undef DRIVEN
-#undef INSTANCES
-#undef BLOCK_ROWS
-#undef AT_ONCE
-#undef LONGEST
-#undef EDGE_INSTANCES
-#undef LAYER_INSTANCES
-#undef RARE
-
+#else
 #define REAL double
 #define SINGLE 0
 #define NAME(x) x##_f64
+#endif
+
 #include "elementary.inc"
 #include "sources.inc"
 #include "product.inc"
-#include "cells.inc"
-#include "loop.inc"
-#include "call.inc"
-#include "edges.inc"
-#include "layers.inc"
-#include "band.inc"
-#include "together.inc"
+
+#endif
