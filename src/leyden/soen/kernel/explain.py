@@ -9,7 +9,8 @@ import torch
 from ..torch.edges import Fixed
 from ..torch.prepare import prepared
 from .connections import decide_edge
-from .sweep import decide_sweep, parted
+from .core import parted
+from .sweep import decide_sweep
 from .ways import Decision, decide
 
 if TYPE_CHECKING:
