@@ -86,7 +86,7 @@ def test_anchors_and_merge_keys_work():
         ("? [1, 2]\n: 3\n", 1, "must be a word"),
         ("a: \x01\n", 1, "no YAML"),
         ("a: {<<: 3}\n", 1, "takes a mapping"),
-        ("{" * 3000, 1, "nested too deeply"),
+        ("{" * 800, 1, "nested too deeply"),
     ],
 )
 def test_what_is_broken_has_a_place_and_a_repair(text: str, line: int, words: str):
