@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from leyden.soen.torch.pooling import pool, pool_tokens
+from tests.soen.circuits import network, some_input
 from tests.soen.golden_case import GOLDEN
 
 POOLED = dict(np.load(GOLDEN / "pooling.npz"))
@@ -51,3 +52,12 @@ def test_tokens_are_pooled_within_their_steps() -> None:
     expected = {"final": [3, 6], "mean": [2, 5], "max": [3, 6], "mean_last_n": [2.5, 5.5]}
     for method, values in expected.items():
         assert pool_tokens(history, 3, method).flatten().tolist() == values
+
+
+def test_a_circuit_pools_without_the_initial_state_unless_the_original_is_asked_for() -> None:
+    x = some_input(steps=5)
+    for compat, steps in ((None, 5), (["pool_initial"], 6)):
+        net = network("SingleDendrite", compat=compat)
+        history = net(x)
+        assert net.pooled(history, "none").shape == (2, steps, 3)
+        assert torch.equal(net.pooled(history, "mean_last_n", n=2, scale=3.0), 3 * history[:, -2:].mean(1))

@@ -26,6 +26,7 @@ from .kinds.dendrite import refuse_loops_off_the_diagonal
 from .kinds.table import make
 from .layer import Birth, Connectivity, Layer
 from .noise import Levels
+from .pooling import pool
 from .prepare import prepared
 from .simulated import Simulated, reported
 from .tracing import writing
@@ -184,6 +185,10 @@ class Network(nn.Module):
             warn_outside(self, outcome.histories)
             warn_unstable(self)
         return reported(self, outcome)
+
+    def pooled(self, history: Tensor, method: str = "max", **settings: Any) -> Tensor:
+        """A history of this circuit pooled over time, (batch, nodes), by a method of ``pooling.pool``."""
+        return pool(history, method, keep_initial="pool_initial" in self.circuit.compat, **settings)
 
     def outcome(
         self, x: Tensor, initial: Initial, generator: Generator | None = None
