@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from leyden import soen
+from leyden.soen.compat import EVERYTHING
 from leyden.soen.torch.power import Power
 from tests.soen.golden_case import GOLDEN, NAMES, TABLE, Case
 
@@ -33,6 +35,14 @@ HISTORIES = [(n, b) for n in NAMES for b in PRECISIONS if Case.read(n).tensors(f
 def test_whole_history_is_that_of_the_original(name: str, bits: int) -> None:
     case = Case.read(name)
     assert_histories(case.network(PRECISIONS[bits]).simulate(case.input, case.initial), case, bits)
+
+
+@pytest.mark.parametrize("name", [n for n, bits in HISTORIES if bits == 64])
+def test_the_quirks_of_the_original_change_no_reference_case(name: str) -> None:
+    case = Case.read(name)
+    theirs = case.circuit.model_copy(update={"compat": EVERYTHING})
+    network = replace(case, circuit=theirs).network()
+    assert_histories(network.simulate(case.input, case.initial), case, 64)
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if Case.read(n).tensors("grad64/")])
