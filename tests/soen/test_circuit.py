@@ -110,6 +110,8 @@ def test_what_cannot_work_is_refused_with_a_repair() -> None:
     refused("J_0_to_1 must be one connection", "RNN", connections=[{"from_layer": 0, "to_layer": 1}])
     refused("needs layer 7", "RNN", connections=[{"from_layer": 0, "to_layer": 7}])
     refused("relative noise", dendrite | {"noise": {"s": 0.1, "relative": True}, "perturb": {"g_std": 0.1}})
+    shaken = {"noise": {"j": 0.1, "relative": True}, "perturb": {"j_std": 0.1}}
+    refused("J_1_to_1: relative noise", "RNN", connections=[loop | shaken])
     refused("has no alpha to disturb", dendrite | {"noise": {"extras": {"alpha": 0.1}}})
 
 

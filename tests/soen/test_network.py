@@ -388,6 +388,9 @@ def test_noise_can_be_changed_between_forwards() -> None:
     assert not torch.equal(net(x), quiet)
     net.set_perturbation("J_0_to_1", "j")
     assert torch.equal(net(x), quiet)
+    net.set_perturbation(1, "s", mean=0.1)
+    with pytest.raises(soen.CircuitError, match="relative noise cannot be combined"):
+        net.set_noise(1, "s", 0.1, relative=True)
     for where, key in ((1, "sigma"), (7, "s"), ("J_0_to_9", "j"), ("J_0_to_1", "s")):
         with pytest.raises(ValueError):
             net.set_noise(where, key, 0.1)

@@ -12,6 +12,7 @@ from .quantization import Quantization
 from .simulation import Simulation
 from .sources import SOURCES
 
+RELATIVE = "relative noise cannot be combined with a perturbation; choose one"
 REPAIR = "write network_evaluation_method: stepwise_gauss_seidel"
 
 
@@ -71,6 +72,8 @@ def _of_connection(
         yield f"{key} leads back, which layerwise evaluation cannot follow; {REPAIR}"
     if source.params.polarised and params.mode != "fixed":
         yield f"{key}: {params.mode} cannot keep the polarity of layer {source.layer_id}; write mode: fixed"
+    if connection.noise.relative and connection.perturb.levels():
+        yield f"{key}: {RELATIVE}"
     yield from (f"{key}: {text}" for text in _of_pattern(connection, source.params.dim, target.params.dim))
 
 
@@ -109,7 +112,7 @@ def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[str]:
     if params.polarity is not None and len(params.polarity) != params.dim:
         yield f"{place}: polarity must have {params.dim} signs, but got {len(params.polarity)}"
     if layer.noise.relative and layer.perturb.levels():
-        yield f"{place}: relative noise cannot be combined with a perturbation; choose one"
+        yield f"{place}: {RELATIVE}"
     if isinstance(params, SingleDendrite) and params.solver != "FE":
         yield from (f"{place}: solver {params.solver} {text}" for text in _of_solver(layer, params, loops))
 

@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 
 from ..circuit import Circuit
 from ..connections import Connection
+from ..consistency import RELATIVE
 from ..frozen import one_of
 from ..kernel import whole
 from ..problems import CircuitError
@@ -228,6 +229,8 @@ class Network(nn.Module):
         return one_of(where, self.levels, "the connection")
 
     def _relevel(self, where: int | str, key: str, levels: Levels) -> None:
+        if levels.relative and levels.perturb:
+            raise CircuitError([f"{where}: {RELATIVE}"])
         if isinstance(where, str):
             one_of(key, {"j": None}, "what is disturbed of a connection")
             self.levels[where] = levels
