@@ -14,7 +14,7 @@ from leyden import soen
 from leyden.soen.kernel import abi, compiler
 from leyden.soen.kernel.ways import Way, at_most
 from tests.soen.kernel.circuits import edge, layer, network
-from tests.soen.kernel.test_ways import GS, JACOBI
+from tests.soen.kernel.test_ways import GS, JACOBI, NOCC, WICC
 
 SOURCES = ("RateArray", "RateArray", "Heaviside_state_dep", "Tanh", "SimpleGELU", "Telu", "ReLU")
 KINDS = ("SingleDendrite", "MultiplierWICC", "MultiplierNOCC", "Soma")
@@ -72,7 +72,7 @@ def some_circuit(seed: int, kinds: tuple[str, ...] = KINDS) -> Any:
     return network(
         layers,
         connections,
-        dt_learnable=all(c["params"]["mode"] == "fixed" for c in connections),
+        dt_learnable=True,
         network_evaluation_method=draw.choice([GS, JACOBI]),
         track_phi=True,
         track_g=draw.random() < 0.5,
@@ -120,6 +120,13 @@ def test_random_circuits_come_to_what_single_steps_come_to(seed: int) -> None:
         torch.testing.assert_close(found[1][name], gradient, atol=1e-10 * scale, rtol=0, msg=name)
 
 
+def leave_defaults(net: Any) -> None:
+    """Move all parameters a little: defaults lie where cells of the table meet, and slopes have two sides."""
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(1.003)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_gradients_are_those_of_finite_differences(seed: int) -> None:
     # the derivative of a spike is none, so no somas
@@ -127,9 +134,7 @@ def test_gradients_are_those_of_finite_differences(seed: int) -> None:
     for one in net.ordered:
         one.levels = type(one.levels)()
     net.levels = {key: type(levels)() for key, levels in net.levels.items()}
-    with torch.no_grad():
-        for parameter in net.parameters():  # away from defaults, which lie where cells of the table meet
-            parameter.mul_(1.003)
+    leave_defaults(net)
     x = some_input(net, 2, 3).requires_grad_()
     chosen = draws.sample([n for n, p in net.named_parameters() if p.requires_grad], 3)
     leaves = [net.get_parameter(n).detach().clone().requires_grad_() for n in chosen]
@@ -142,6 +147,25 @@ def test_gradients_are_those_of_finite_differences(seed: int) -> None:
         return tuple(simulated)
 
     assert torch.autograd.gradcheck(run, (x, *leaves), eps=1e-7, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("back", [{}, WICC, NOCC], ids=["matrix", "WICC", "NOCC"])
+@pytest.mark.parametrize("method", [GS, JACOBI])
+def test_the_gradient_of_the_time_step_is_that_of_finite_differences(
+    kind: str, back: dict[str, Any], method: str
+) -> None:
+    layers = [layer("Linear", 3), layer(kind, 4), layer("SingleDendrite", 3)]
+    ways = [edge(0, 1), edge(1, 2), edge(1, 1), edge(2, 1, **back)]
+    net = network(layers, ways, dt_learnable=True, network_evaluation_method=method)
+    assert "layers 1, 2 together: compiled kernel" in soen.explain(net)
+    leave_defaults(net)
+    x = some_input(net, 2, 6)
+
+    def run(dt: Tensor) -> tuple[Tensor, ...]:
+        return tuple(torch.func.functional_call(Simulation(net), {"net.dt": dt}, (x,)))
+
+    assert torch.autograd.gradcheck(run, net.dt.detach().requires_grad_(), eps=1e-5, atol=1e-8, rtol=1e-6)
 
 
 class Simulation(torch.nn.Module):

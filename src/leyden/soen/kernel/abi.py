@@ -12,7 +12,7 @@ from typing import Any
 from . import compiler
 
 #: changes with LEYDEN_SOEN_ABI in c/abi.h
-ABI = 5
+ABI = 6
 
 #: source functions in the order of `enum source`
 SOURCES = (
@@ -122,6 +122,7 @@ class EdgesAdjoint(ctypes.Structure):
         ("states", c_void_p),
         ("signal", c_void_p),
         ("program", c_void_p),
+        ("dt", c_void_p),
     )
 
 

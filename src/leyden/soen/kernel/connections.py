@@ -60,7 +60,8 @@ def _compiled(
     edge: WiccEdge | NoccEdge, source: Tensor, state: EdgeState, weight: Tensor
 ) -> tuple[Tensor, EdgeState]:
     wires = Wires.of(edge)
-    flux, final = _Carried.apply(source, wires.program(weight), torch.cat(state, 1), wires)  # type: ignore[misc]
+    start = torch.cat(state, 1)
+    flux, final = _Carried.apply(source, wires.program(weight), start, edge.dt, wires)  # type: ignore[misc]
     return flux, tuple(final.split([part.shape[1] for part in state], 1))
 
 
@@ -80,7 +81,7 @@ def _call(wires: Wires, signal: Tensor, program: Tensor, states: Tensor) -> abi.
 class _Carried(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *given: Any) -> tuple[Tensor, Tensor]:
-        signal, program, start, wires = given
+        signal, program, start, _, wires = given
         keep = any(ctx.needs_input_grad)
         signal = signal if rows_follow(signal) else signal.contiguous()
         program = program.contiguous()
@@ -102,10 +103,9 @@ class _Carried(torch.autograd.Function):
         signal, program, states = ctx.saved_tensors
         given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
         wanted, by_signal = grads[1].clone(), torch.zeros(signal.shape, dtype=signal.dtype)
-        by_program = torch.zeros_like(program, dtype=torch.float64)
-        adjoint = abi.EdgesAdjoint(
-            given.stride(0), given.data_ptr(), wanted.data_ptr(), by_signal.data_ptr(), by_program.data_ptr()
-        )
+        by_program, by_dt = torch.zeros_like(program, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        filled = (given, wanted, by_signal, by_program, by_dt)
+        adjoint = abi.EdgesAdjoint(given.stride(0), *(t.data_ptr() for t in filled))
         call = _call(ctx.wires, signal, program, states)
         abi.library().call("leyden_soen_edges_adjoint", signal.dtype == torch.float64, call, adjoint)
-        return by_signal, by_program.to(program.dtype), wanted, None
+        return by_signal, by_program.to(program.dtype), wanted, by_dt.to(program.dtype), None

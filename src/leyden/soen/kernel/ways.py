@@ -126,8 +126,6 @@ def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
 
 def circuits_problem(edge: Circuits, source: Tensor) -> str:
     """Why the kernel does not serve the circuits of a connection; empty where it does."""
-    if edge.dt.requires_grad:
-        return "the kernel has no gradient of a learnable time step here"
     if known_name(edge.source) is None:
         return "its source function is not in the kernel"
     return unfit(source, edge.weight, edge.dt) or unserved(source)

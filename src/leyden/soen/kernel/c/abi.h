@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* Changes whenever a structure or a function does, so that an old binary is never called with new arguments. */
-#define LEYDEN_SOEN_ABI 5
+#define LEYDEN_SOEN_ABI 6
 
 enum source { TANH, TELU, SIMPLE_GELU, RELU, TANH_GAUSS, HEAVISIDE, RATES, RATES_EDGE };
 
@@ -91,6 +91,7 @@ typedef struct {
     void *states;           /* (batch, states), of the last states on entry, of the first ones on return */
     void *signal;           /* (batch, steps, from), zero before the call */
     double *program;        /* as `edges.program`, zero before the call */
+    double *dt;             /* (1), zero before the call */
 } edges_adjoint;
 
 /* One number a node, of every sample and step; strides are 0 where it does not change. */
