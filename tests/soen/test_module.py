@@ -28,7 +28,7 @@ def circuit(name: str) -> Any:
 
 
 def every_layer_trained() -> Any:
-    """Sources that ignore the bias, a pruned connection, circuits, feedback."""
+    """Sources that ignore the bias, a pruned connection, circuits, feedback, an input with parameters."""
     described = tree(
         "SingleDendrite",
         {"layer_type": "MultiplierNOCC", "params": {"source_func": "Heaviside_state_dep"}},
@@ -37,6 +37,7 @@ def every_layer_trained() -> Any:
         network_evaluation_method="stepwise_gauss_seidel",
     )
     described["connections"][1]["params"] = WICC
+    described["layers"][0]["layer_type"] = "SingleDendrite"
     return soen.build(described, seed=0, table=TABLE).double()
 
 
@@ -46,6 +47,14 @@ def fitted(model: nn.Module, x: torch.Tensor) -> None:
         optimizer.zero_grad()
         model(x).square().mean().backward()
         optimizer.step()
+
+
+def test_every_parameter_that_is_trained_has_a_gradient() -> None:
+    for name in CIRCUITS:
+        net = circuit(name)
+        net(some_input(2, 3, net.input_width)).sum().backward()
+        without = [n for n, p in net.named_parameters() if p.requires_grad and p.grad is None]
+        assert without == [], name
 
 
 def test_two_processes_train_the_weights_that_one_trains(tmp_path: Path) -> None:

@@ -103,7 +103,10 @@ class _Carried(torch.autograd.Function):
         signal, program, states = ctx.saved_tensors
         given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
         wanted, by_signal = grads[1].clone(), torch.zeros(signal.shape, dtype=signal.dtype)
-        by_program, by_dt = torch.zeros_like(program, dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        by_program, by_dt = (
+            torch.zeros_like(program, dtype=torch.float64),
+            torch.zeros((), dtype=torch.float64),
+        )
         filled = (given, wanted, by_signal, by_program, by_dt)
         adjoint = abi.EdgesAdjoint(given.stride(0), *(t.data_ptr() for t in filled))
         call = _call(ctx.wires, signal, program, states)

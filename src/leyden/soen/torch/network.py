@@ -70,6 +70,9 @@ class Network(nn.Module):
         self._connect(drawn)
         for layer in self.ordered:
             layer.settle_learnable()
+        if circuit.simulation.input_type == "state":
+            # the first layer's state is given: a distributed reduction would wait for its gradients in vain
+            self.ordered[0].requires_grad_(False)
         dt = torch.tensor(float(circuit.simulation.dt))
         if circuit.simulation.dt_learnable:
             self.dt = nn.Parameter(dt)
