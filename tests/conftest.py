@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,12 @@ os.environ.setdefault("MPLBACKEND", "agg")
 CLUSTER = ("SLURM_JOB_ID", "SLURM_NTASKS", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 for name in CLUSTER:
     os.environ.pop(name, None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage of runs, which collect it themselves, need not be sought there."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
