@@ -166,7 +166,7 @@ class Node:
 
     def step(self, phi: Array) -> None:
         self.before = self.state
-        if self.restarted and self.kind in ("RNN", "GRU", "LSTM"):
+        if self.restarted and self.kind in ("RNN", "GRU", "LSTM", "MinGRU", "LeakyGRU"):
             self.h, self.s1 = self.state, np.zeros_like(self.state)
         if self.loop is not None:
             phi = phi + self.loop.step(self.state)
@@ -246,7 +246,8 @@ class Node:
 
     def _MinGRU(self, phi: Array, p: Any) -> Array:
         z = sigmoid(phi @ self.tensors["gate_proj.weight"].T)
-        return (1 - z) * self.state + z * np.tanh(phi @ self.tensors["hidden_proj.weight"].T)
+        self.h = (1 - z) * self.h + z * np.tanh(phi @ self.tensors["hidden_proj.weight"].T)
+        return self.h
 
     def _LeakyGRU(self, phi: Array, p: Any) -> Array:
         width, own = len(p["decay_bias"]), self.tensors["core.weight_hh"][2 * len(p["decay_bias"]) :].copy()
@@ -254,9 +255,10 @@ class Node:
         if diagonal is not None:
             np.fill_diagonal(own, diagonal)
         into, reset = self.tensors["core.weight_ih"][2 * width :], sigmoid(self.params.reset_bias)
-        n = np.tanh(phi @ into.T + p["candidate_bias"] + reset * (self.state @ own.T))
+        n = np.tanh(phi @ into.T + p["candidate_bias"] + reset * (self.h @ own.T))
         z = sigmoid(p["decay_bias"])
-        return z * self.state + (1 - z) * n
+        self.h = z * self.h + (1 - z) * n
+        return self.h
 
 
 def simulated(

@@ -112,6 +112,7 @@ def test_what_cannot_work_is_refused_with_a_repair() -> None:
     refused("relative noise", dendrite | {"noise": {"s": 0.1, "relative": True}, "perturb": {"g_std": 0.1}})
     shaken = {"noise": {"j": 0.1, "relative": True}, "perturb": {"j_std": 0.1}}
     refused("J_1_to_1: relative noise", "RNN", connections=[loop | shaken])
+    refused("RNN has no g to disturb", {"layer_type": "RNN", "noise": {"g": 0.1}})
     refused("has no alpha to disturb", dendrite | {"noise": {"extras": {"alpha": 0.1}}})
 
 

@@ -106,7 +106,7 @@ def test_an_unknown_evaluation_order_becomes_layerwise_with_a_warning_where_the_
     assert circuit.simulation.network_evaluation_method == "stepwise_gauss_seidel"
 
 
-@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
+@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM", "MinGRU", "LeakyGRU"])
 def test_noise_on_what_a_cell_shows_stays_out_of_it_unless_the_original_is_asked_for(kind: str) -> None:
     # without noise on the last step, only the cell itself can carry what was drawn before
     x, stepwise = some_input(), {"network_evaluation_method": "stepwise_gauss_seidel"}

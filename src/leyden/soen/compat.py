@@ -22,7 +22,7 @@ ITEMS = {
     "unused_noise": "noise on what a layer or connection does not have is dropped with a warning",
     "perturb_each_step": "stepwise evaluation draws perturbations anew at every step, not once a forward",
     "noisy_multipliers": "noise makes WICC and NOCC connections plain products in layerwise evaluation",
-    "restarted_cells": "stepwise evaluation restarts RNN, GRU and LSTM at every step from what they show, "
+    "restarted_cells": "stepwise evaluation restarts recurrent cells at every step from what they show, "
     "noise included; the cell state of an LSTM is forgotten",
     "quiet_range": "a rate table asked outside its range gives 0 without a warning",
     "switch_method": "layerwise evaluation of feedback becomes stepwise_gauss_seidel with a warning",

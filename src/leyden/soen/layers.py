@@ -77,7 +77,8 @@ class LayerParams(Polarity):
     @classmethod
     def disturbable(cls) -> list[str]:
         """What noise and perturbation can act on."""
-        return ["phi", "g", "s", *cls.rules()]
+        own = ["phi", "g", "s"] if "source_func" in cls.model_fields else ["phi", "s"]
+        return [*own, *cls.rules()]
 
     def parameter(self, name: str) -> Parameter:
         """The parameter under its name, a value for certain: the kind's default where none was given."""

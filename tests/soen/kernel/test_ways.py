@@ -182,7 +182,7 @@ CELLS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
     **{f"recurrent {kind}": (STEPS, cells(kind), loop(), SEEN) for kind in ("GRU", "MinGRU")},
     **{f"noisy {kind}": (KERNEL, cells(kind, noise={"s": 0.1}), INTO, {}) for kind in ("RNN", "GRU", "LSTM")},
     "noisy recurrent RNN": (STEPS, cells("RNN", noise={"s": 0.1}), loop(), {}),
-    "noisy recurrent LeakyGRU": (KERNEL, cells("LeakyGRU", noise={"s": 0.1, "phi": 0.1}), loop(), {}),
+    "noisy recurrent LeakyGRU": (STEPS, cells("LeakyGRU", noise={"s": 0.1, "phi": 0.1}), loop(), {}),
     "LeakyGRU with noisy parameters": (
         STEPS,
         cells("LeakyGRU", noise={"extras": {"decay_bias": 0.1}}),
@@ -190,7 +190,7 @@ CELLS: dict[str, tuple[str, list[Any], list[Any], dict[str, Any]]] = {
         {},
     ),
     "RNN with relative noise": (KERNEL, cells("RNN", noise={"s": 0.1, "relative": True}), INTO, {}),
-    "LeakyGRU with relative noise": (STEPS, cells("LeakyGRU", noise={"s": 0.1, "relative": True}), INTO, {}),
+    "LeakyGRU with relative noise": (KERNEL, cells("LeakyGRU", noise={"s": 0.1, "relative": True}), INTO, {}),
 }
 CIRCUITS = LEAN | RICH | CELLS
 

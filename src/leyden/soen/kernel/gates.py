@@ -16,9 +16,7 @@ def at_once(*tensors: Tensor) -> bool:
     return allowed() != "steps" and not unfit(*tensors)
 
 
-def leaking(
-    phi: Tensor, weight: Tensor, offset: Tensor, rate: Tensor, start: Tensor, noise: Tensor | None = None
-) -> Tensor:
+def leaking(phi: Tensor, weight: Tensor, offset: Tensor, rate: Tensor, start: Tensor) -> Tensor:
     """History of the states, (batch, time + 1, nodes).
 
     Args:
@@ -27,7 +25,6 @@ def leaking(
         offset: Of each node, (nodes,).
         rate: How far a state goes at each step, (nodes,).
         start: States before the first step, (batch, nodes).
-        noise: Added to new states, (batch, time, nodes).
     """
     drive = Drive(
         phi=phi,
@@ -38,7 +35,6 @@ def leaking(
         minus=rate,
         start=start,
         dt=torch.ones((), dtype=phi.dtype, device=phi.device),
-        s_noise=noise,
     )
     if not torch.compiler.is_compiling() and (allowed() == "fused" or unserved(phi)):
         return fused(drive, tanh, 1)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..torch.edges import Circuits
-from ..torch.kinds.recurrent import Cell
+from ..torch.kinds.recurrent import Carrying
 from ..torch.layer import Layer, Rolled
 from .connections import carried
 from .core import Parts, jacobi, parted, within
@@ -35,7 +35,7 @@ def decide_sweep(f: Forward) -> Decision:
         return Decision("steps", "early stopping looks at every step")
     if any(layer.params.solver != "FE" for layer in f.layers):
         return Decision("steps", "a solver takes whole sequences")
-    if "restarted_cells" in f.compat and any(isinstance(layer, Cell) for layer in f.layers):
+    if "restarted_cells" in f.compat and any(isinstance(layer, Carrying) for layer in f.layers):
         return Decision("steps", "cells start anew at every step")
     core = parted(f).core
     if core and torch.compiler.is_compiling() and not is_lean(f, core):

@@ -22,7 +22,7 @@ from ..simulation import Simulation
 from .early_stop import Rest
 from .edges import Edge, EdgeState
 from .kinds.multiplier import MultiplierNOCC
-from .kinds.recurrent import Cell
+from .kinds.recurrent import Carrying
 from .layer import Layer, Now, Rolled, State
 from .roll import roll, stacked
 
@@ -222,7 +222,7 @@ def _advance(
         if loop is not None:
             back, circuits[loop.key] = f.edges[loop.key].step(state[0], circuits[loop.key])
             phi = phi + back
-        if "restarted_cells" in f.compat and isinstance(layer, Cell):
+        if "restarted_cells" in f.compat and isinstance(layer, Carrying):
             state = layer.start(state[0])
         step = layer.step(phi, state, now)
         states[i] = step.state

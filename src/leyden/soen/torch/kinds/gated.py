@@ -11,8 +11,9 @@ from ... import layers
 from ...kernel.gates import at_once, leaking
 from ...problems import CircuitError
 from ..edges import Edge, product
-from ..layer import Birth, Layer, Now, Rolled, State, Step
+from ..layer import Birth, Now, Rolled, State, Step
 from ..scan import scan
+from .recurrent import Carrying
 
 
 class Projection(nn.Module):
@@ -24,7 +25,7 @@ class Projection(nn.Module):
         self.weight = nn.Parameter(torch.empty(width, width).uniform_(-bound, bound, generator=generator))
 
 
-class MinGRU(Layer):
+class MinGRU(Carrying):
     """s' = (1 - z) s + z n, z = sigmoid(W_gate phi), n = tanh(W_hidden phi): linear in the state."""
 
     def __init__(self, birth: Birth) -> None:
@@ -34,14 +35,15 @@ class MinGRU(Layer):
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         z, n = self._gates(phi)
-        return Step((now.noise("s", (1.0 - z) * state[0] + z * n),), phi)
+        h = (1.0 - z) * state[1] + z * n
+        return Step((now.noise("s", h), h), phi)
 
     def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
-        if loop is not None or now.noise.levels.keys:
+        if loop is not None:
             return None
         z, n = self._gates(phi)
-        states = scan(1.0 - z, z * n, state[0])
-        return Rolled(torch.cat([state[0].unsqueeze(1), states], 1), (states[:, -1],), (), phi)
+        states = scan(1.0 - z, z * n, state[1])
+        return self.shown(phi, state, states, [states[:, -1]], loop, now)
 
     def _gates(self, phi: Tensor) -> tuple[Tensor, Tensor]:
         return torch.sigmoid(phi @ self.gate_proj.weight.t()), torch.tanh(phi @ self.hidden_proj.weight.t())
@@ -67,7 +69,7 @@ class Core(nn.Module):
         self.register_buffer("bias_r_fixed", torch.full((width,), float(reset)))
 
 
-class LeakyGRU(Layer):
+class LeakyGRU(Carrying):
     """h' = z h + (1 - z) n, n = tanh(W_in phi + b_n + r (W h)), z = sigmoid(b_z) and r fixed."""
 
     def __init__(self, birth: Birth) -> None:
@@ -94,24 +96,23 @@ class LeakyGRU(Layer):
         return super().values() | {"W_in": core.weight_ih[2 * width :], "W": recurrent, "reset": reset}
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
-        (h,) = state
-        p = now.parameters(h)
+        h, p = state[1], now.parameters(state[0])
         n = torch.tanh(phi @ p["W_in"].t() + p["candidate_bias"] + p["reset"] * (h @ p["W"].t()))
         z = torch.sigmoid(p["decay_bias"])
-        return Step((now.noise("s", z * h + (1.0 - z) * n),), phi)
+        h = z * h + (1.0 - z) * n
+        return Step((now.noise("s", h), h), phi)
 
     def sequence(self, phi: Tensor, state: State, loop: Edge | None, now: Now) -> Rolled | None:
-        levels, p = now.noise.levels, now.values
-        disturbed = levels.keys - {"phi", "s"} or (levels.relative and "s" in levels.keys)
-        if not product(loop) or disturbed or not at_once(phi, p["W"]):
+        keys, p = now.noise.levels.keys, now.values
+        served = loop is None or (product(loop) and "s" not in keys)
+        if keys - {"phi", "s"} or not served or not at_once(phi, p["W"]):
             return None
-        weight = p["reset"].unsqueeze(1) * p["W"]
-        weight = weight if loop is None else weight + p["W_in"] @ loop.weight
-        noise = now.noise.sequence("s", state[0], phi.shape[1]).added
+        weight, driven = p["reset"].unsqueeze(1) * p["W"], phi
+        if loop is not None:
+            weight, driven = weight + p["W_in"] @ loop.weight, self.folded(phi, state, loop)
         rate = 1.0 - torch.sigmoid(p["decay_bias"])
-        history = leaking(phi @ p["W_in"].t(), weight, p["candidate_bias"], rate, state[0], noise)
-        seen = phi if loop is None else phi + history[:, :-1] @ loop.weight.t()
-        return Rolled(history, (history[:, -1],), (), seen)
+        states = leaking(driven @ p["W_in"].t(), weight, p["candidate_bias"], rate, state[1])[:, 1:]
+        return self.shown(phi, state, states, [states[:, -1]], loop, now)
 
 
 def _decay(params: layers.LeakyGRU, dt: float) -> Tensor:

@@ -36,20 +36,42 @@ class Weights(nn.Module):
         self.bias_hh_l0 = drawn(gates * width)
 
 
-class Cell(Layer):
+class Carrying(Layer):
     """A recurrent cell. Noise acts on what is shown; the state that the cell carries on has none."""
+
+    hidden = ("h",)
+
+    def start(self, output: Tensor) -> State:
+        return (output, output)
+
+    def folded(self, phi: Tensor, state: State, loop: Edge) -> Tensor:
+        """The flux with which a self connection may see the carried state in place of what is shown.
+
+        Without noise they differ before the first step alone.
+        """
+        shift = (state[0] - state[1]) @ loop.weight.t()
+        return torch.cat([phi[:, :1] + shift.unsqueeze(1), phi[:, 1:]], 1)
+
+    def shown(
+        self, phi: Tensor, state: State, states: Tensor, final: Sequence[Tensor], loop: Edge | None, now: Now
+    ) -> Rolled:
+        """A whole sequence, from all carried states (batch, time, nodes) and the final ones."""
+        shown = now.noise.sequence("s", state[0], phi.shape[1]).on(states)
+        history = torch.cat([state[0].unsqueeze(1), shown], 1)
+        seen = phi if loop is None else phi + history[:, :-1] @ loop.weight.t()
+        return Rolled(history, (history[:, -1], *final), (), seen)
+
+
+class Cell(Carrying):
+    """A cell that torch has."""
 
     gates: ClassVar[int] = 1
     folds: ClassVar[bool] = True  # whether weights of a self connection can be added to those of the cell
-    hidden = ("h",)
 
     def __init__(self, birth: Birth) -> None:
         super().__init__(birth)
         self.module = Weights(self.params.dim, self.gates, birth.generator)
         self.core = self.module  # files of the original have the same tensors under both names
-
-    def start(self, output: Tensor) -> State:
-        return (output, output)
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         h = self._next(phi, state[1])
@@ -63,13 +85,9 @@ class Cell(Layer):
         own, driven = self.module.weight_hh_l0, phi
         if loop is not None:  # the input's weights act on what is shown, which is the cell's own state
             own = own + self.module.weight_ih_l0 @ loop.weight
-            shift = (state[0] - state[1]) @ loop.weight.t()  # save for the first step
-            driven = torch.cat([phi[:, :1] + shift.unsqueeze(1), phi[:, 1:]], 1)
+            driven = self.folded(phi, state, loop)
         states, final = self._all(driven, state[1:], own)
-        shown = now.noise.sequence("s", state[0], phi.shape[1]).on(states)
-        history = torch.cat([state[0].unsqueeze(1), shown], 1)
-        seen = phi if loop is None else phi + history[:, :-1] @ loop.weight.t()
-        return Rolled(history, (history[:, -1], *final), (), seen)
+        return self.shown(phi, state, states, final, loop, now)
 
     def _next(self, phi: Tensor, h: Tensor) -> Tensor:
         raise NotImplementedError
