@@ -32,8 +32,30 @@ def nan_in_passes(numbers: Collection[int]) -> Iterator[None]:
 
 
 @contextmanager
-def shortage_in_update(number: int) -> Iterator[None]:
-    """AdamW runs out after it has changed the moments of the first parameters, in one step of the process."""
+def nan_after_update(number: int) -> Iterator[None]:
+    """A weight is NaN after the process' update ``number``, counted from 1, and no gradient has told."""
+    whole, calls = torch.optim.AdamW.step, [0]
+
+    def spoils(self: torch.optim.AdamW, closure: Any = None) -> Any:
+        calls[0] += 1
+        given = whole(self, closure)
+        if calls[0] == number:
+            self.param_groups[0]["params"][0].detach()[0] = float("nan")
+        return given
+
+    torch.optim.AdamW.step = spoils
+    try:
+        yield
+    finally:
+        torch.optim.AdamW.step = whole
+
+
+@contextmanager
+def shortage_in_update(number: int) -> Iterator[list[int]]:
+    """AdamW runs out after it has changed the moments of the first parameters, in one step of the process.
+
+    Gives how many steps there were.
+    """
     whole, calls = torch.optim.AdamW.step, [0]
 
     def torn(self: torch.optim.AdamW, closure: Any = None) -> Any:
@@ -47,6 +69,6 @@ def shortage_in_update(number: int) -> Iterator[None]:
 
     torch.optim.AdamW.step = torn
     try:
-        yield
+        yield calls
     finally:
         torch.optim.AdamW.step = whole

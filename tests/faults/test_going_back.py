@@ -11,12 +11,13 @@ from torch import nn
 
 from leyden.backends.torch import fit as torch_fit
 from leyden.backends.torch.attempt import Attempt
+from leyden.backends.torch.shelf import Shelf
 from tests.backends.torch.death import differences
 from tests.faults import runs
 from tests.faults.children import Child
 from tests.faults.ranks import Command, ranks
 from tests.faults.scale import chance, count
-from tests.faults.spoiling import nan_in_passes, shortage_in_update
+from tests.faults.spoiling import nan_after_update, nan_in_passes, shortage_in_update
 
 TWO = "trainer.devices=2"
 
@@ -57,6 +58,54 @@ def test_half_an_update_on_one_rank_is_taken_back_by_both(
             wrong.append(f"{where}differs in {found[:4]}")
     say("half an update on one rank of two", rank=poor, trials=trials, wrong=len(wrong))
     assert wrong == []
+
+
+def test_half_an_update_ends_a_call_of_several_steps(tmp_path: Path) -> None:
+    """In its second step of four; checkpoints are after the first call, and so on."""
+
+    def work(rank: int) -> int:
+        with shortage_in_update(6 if rank else -1) as steps:
+            code = runs.train(tmp_path / "run", "four_steps_a_call", TWO)
+        print(f"{steps[0]} steps")
+        return code
+
+    children = ranks(2, work, tmp_path / "log")
+    assert [child.wait() for child in children] == [0, 0], children[0].said()
+    # 5 that count, one that was torn, and those from the newest checkpoint on
+    saved = 5
+    assert [child.said().splitlines()[-1] for child in children] == [f"{6 + 21 - saved} steps"] * 2
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_a_run_goes_back_past_checkpoints_that_are_not_finite(world: int, tmp_path: Path) -> None:
+    """A weight that nobody looked at is NaN in two checkpoints before a gradient tells."""
+    words = (f"trainer.devices={world}", "trainer.non_finite=restore", "checkpoint.every=1 steps")
+
+    def work(rank: int) -> int:
+        with nan_after_update(9):
+            return runs.train(tmp_path / "run", "plain", *words)
+
+    children = ranks(world, work, tmp_path / "log")
+    assert [child.wait() for child in children] == [0] * world, children[0].said()
+    assert log_of(tmp_path / "run").count("going back to the newest checkpoint") == 1
+    end = runs.ended(tmp_path / "run")["checkpoint"]
+    assert end["leyden"]["session"]["restores"] == 1
+    assert all(bool(weight.isfinite().all()) for weight in end["state_dict"].values())
+
+
+def test_rank_0_alone_says_which_checkpoint_it_is(untouched: Path, tmp_path: Path) -> None:
+    """Another one may look while a checkpoint is being entered, or at a copy of the folder that is older."""
+
+    def work(rank: int) -> int:
+        if rank:
+            Shelf.newest = lambda self, finite=False: None
+        with shortage_in_update(11 if rank else -1):
+            return runs.train(tmp_path / "run", "plain", TWO)
+
+    children = ranks(2, work, tmp_path / "log")
+    assert [child.wait() for child in children] == [0, 0], children[0].said() + children[1].said()
+    assert "going back to the newest checkpoint" in log_of(tmp_path / "run")
+    assert differences(runs.ended(untouched), runs.ended(tmp_path / "run")) == []
 
 
 def test_half_an_update_is_taken_back_by_processes_that_lightning_started(
