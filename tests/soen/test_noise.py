@@ -167,3 +167,14 @@ def test_doubled_offsets_are_those_of_the_original(kind: str, spread: float, shi
             phi = history / (0.1 if kind == "Synapse" else 1.0)
     assert phi.std().item() == pytest.approx(0.5 * spread, rel=0.02)
     assert phi.mean().item() == pytest.approx(shift, rel=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("kind", "spread"), [("Readout", 0.3 * 0.5), ("NonLinear", 0.0)])
+def test_relative_noise_of_a_readout_is_a_share_of_the_flux_with_its_offset(kind, spread, method) -> None:
+    noisy = {"layer_type": kind, "params": {"source_func": "Tanh", "phi_offset": 0.5}}
+    noisy |= {"noise": {"phi": 0.3, "relative": True}}
+    net = network(noisy, track_g=True, network_evaluation_method=method)
+    seen = torch.atanh(net.simulate(LONG, generator=generator()).g[1])
+    assert seen.std().item() == pytest.approx(spread, rel=0.02, abs=1e-9)
+    assert seen.mean().item() == pytest.approx(0.5, abs=0.01)

@@ -151,13 +151,15 @@ def _alone(f: Forward, layer: Layer, outcome: Outcome) -> None:
 
 def _flux(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
     """The flux that reaches a layer from those before it, with its noise, (batch, time, nodes)."""
-    noise = f.nows[layer.layer_id].noise
-    phi = noise("phi", _upstream(f, layer, outcome))
-    if "double_phi_noise" not in f.compat or isinstance(layer, MultiplierNOCC):
-        return phi  # a multiplier without coil has no noise of its own there
-    if not layer.memoryless:
-        noise.forget("phi")  # layers that step draw another offset, the others take the same one twice
-    return noise("phi", phi)
+    now, phi = f.nows[layer.layer_id], _upstream(f, layer, outcome)
+    # a multiplier without coil has no noise of its own there
+    if "double_phi_noise" in f.compat and not isinstance(layer, MultiplierNOCC):
+        phi = now.noise("phi", phi)
+        if not layer.memoryless:
+            now.noise.forget(
+                "phi"
+            )  # layers that step draw another offset, the others take the same one twice
+    return layer.shaken(phi, now)
 
 
 def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
@@ -217,7 +219,7 @@ def _advance(
     if f.driven(layer):
         states[i] = (now.noise("s", x), *state[1:])
     else:
-        phi = now.noise("phi", _inbound(f, layer, x, before, states, circuits))
+        phi = layer.shaken(_inbound(f, layer, x, before, states, circuits), now)
         loop = f.loop(i)
         if loop is not None:
             back, circuits[loop.key] = f.edges[loop.key].step(state[0], circuits[loop.key])

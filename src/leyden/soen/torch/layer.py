@@ -192,6 +192,10 @@ class Layer(nn.Module):
         """The whole state that goes with an output (batch, nodes)."""
         return (output, *(torch.zeros_like(output) for _ in self.hidden))
 
+    def shaken(self, phi: Tensor, now: Now) -> Tensor:
+        """The flux that reaches the layer from others, of any shape, with its noise."""
+        return now.noise("phi", phi)
+
     def first(self, output: Tensor, now: Now) -> Tensor:
         """What a history shows before the first step, (batch, nodes), where the layer has no memory."""
         return output

@@ -17,6 +17,12 @@ class Readout(Layer):
         bias = self.held("bias_current")
         return bias.amin(), bias.amax()
 
+    def shaken(self, phi: Tensor, now: Now) -> Tensor:
+        if not now.noise.levels.relative:
+            return now.noise("phi", phi)
+        offset = now.values["phi_offset"]  # relative noise is a share of the whole flux
+        return now.noise("phi", phi + offset) - offset
+
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         p = now.parameters(phi)
         shifted = phi + p["phi_offset"]
@@ -29,7 +35,10 @@ class Readout(Layer):
 
 
 class NonLinear(Readout):
-    """The same; the flux that is recorded is what reaches the layer, as in the original."""
+    """The same; the flux that is recorded and shaken is what reaches the layer, as in the original."""
+
+    def shaken(self, phi: Tensor, now: Now) -> Tensor:
+        return now.noise("phi", phi)
 
     def shown(self, phi: Tensor, shifted: Tensor) -> Tensor:
         return phi
