@@ -245,25 +245,18 @@ QUADRATIC = 1024  # the loop in place is not run for longer
 
 def against_time() -> list[Goal]:
     """Print seconds and peak memory of a forward with backward for longer and longer inputs."""
-    rows: list[list[object]] = []
-    found: dict[int, tuple[float, float, float]] = {}
-    for steps in LONG:
-        took = {}
-        for rival in LONG_RIVALS:
-            if rival == "in place" and steps > QUADRATIC:
-                continue
-            command = [sys.executable, __file__, "--one", rival, str(steps)]
-            took[rival] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        found[steps] = took["Leyden"]
-        columns = [("Leyden", i) for i in range(3)] + [(n, i) for n in LONG_RIVALS[1:] for i in range(2)]
-        rows.append([str(steps), *(f"{took[n][i]:.3g}" if n in took else "-" for n, i in columns)])
-    headings = [f"{n}, {unit}" for n in LONG_RIVALS for unit in ("s", "MB")]
-    headings.insert(2, "without the loss, s")
-    print("\n64 recurrent, batch 16, forward + backward, a process each; memory above the inputs")
-    print(table(("steps", *headings), rows))
-    print("The loss alone touches half a dozen arrays as long as time. From 32 MB on, at 8,192 steps, the C")
-    print("library returns each to the system, which hands it back page by page; the goal is without it.")
-    (_, m1, s1), (_, m8, s8) = found[LONG[1]], found[LONG[-1]]
+    command = [sys.executable, __file__, "--long"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    found = {(rival, steps): (took, peak) for rival, steps, took, peak in map(json.loads, lines)}
+    rows = [
+        [str(steps), *(f"{n:.3g}" for rival in LONG_RIVALS for n in found.get((rival, steps), ()))]
+        for steps in LONG
+    ]
+    headings = ["steps", *(f"{rival}, {unit}" for rival in LONG_RIVALS for unit in ("s", "MB"))]
+    print("\n64 recurrent, batch 16, forward + backward of a gradient that is given, a process each;")
+    print("memory above input and gradient")
+    print(table(headings, [row + ["-"] * (len(headings) - len(row)) for row in rows]))
+    (s1, m1), (s8, m8) = found["Leyden", LONG[1]], found["Leyden", LONG[-1]]
     growth = LONG[-1] / LONG[1]
     return [
         Goal(
@@ -273,23 +266,55 @@ def against_time() -> list[Goal]:
     ]
 
 
-def one(rival: str, steps: int) -> None:
-    """Print seconds and peak megabytes of one rival, and Leyden's seconds from a gradient that is given."""
+def long() -> None:
+    """Print a line for each rival and length: name, steps, least seconds, peak megabytes."""
+    for steps in LONG:
+        for rival in LONG_RIVALS:
+            if rival == "in place" and steps > QUADRATIC:
+                continue
+            child = os.fork()  # torch is imported once, and has no threads yet
+            if not child:
+                print(json.dumps([rival, steps, *one(rival, steps)]), flush=True)
+                os._exit(0)
+            if os.waitpid(child, 0)[1]:
+                raise SystemExit(f"{rival} failed at {steps} steps")
+
+
+def one(rival: str, steps: int) -> tuple[float, float]:
+    """Least seconds and peak megabytes of one rival, from a gradient of the history that is given.
+
+    No loss: its own arrays are as long as time, and from 32 MB on the C library returns each to the system,
+    which hands it back page by page.
+    """
     torch.set_num_threads(2)
     case = replace(CASES["a"], batch=16, steps=steps)
-    rivals = Rivals(case, "RateArray")
-    work = rivals.all(True)[rival]
-    short = Rivals(replace(case, steps=8), "RateArray")
-    short.all(True)[rival]()
+    work = _from_gradient(rival, case)
+    _from_gradient(rival, replace(case, steps=8))()
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     before = _status("VmRSS")
     work()
     peak = _status("VmHWM") - before
-    rounds = 1 if rival == "in place" else 5
-    least = min(seconds(work) for _ in range(rounds))
-    given = torch.ones(case.batch, steps + 1, case.widths[-1])
-    own = min(seconds(lambda: rivals.network(rivals.x).backward(given)) for _ in range(rounds))
-    print(json.dumps([least, peak, own]))
+    return min(seconds(work) for _ in range({"Leyden": 7, "stacked": 2, "in place": 1}[rival])), peak
+
+
+def _from_gradient(rival: str, case: Case) -> Callable[[], object]:
+    rivals = Rivals(case, "RateArray")
+    leaves: list[Tensor] = [leaf for layer in rivals.net for leaf in layer.leaves]
+    leaves += rivals.network.parameters()
+    given = torch.ones(case.batch, case.steps + 1, case.widths[-1])
+    loops = {"stacked": (stacked, False), "in place": (in_place, True)}
+
+    def work() -> None:
+        for leaf in leaves:
+            leaf.grad = None
+        if rival == "Leyden":
+            history = rivals.network(rivals.x)
+        else:
+            run, images = loops[rival]
+            history = run(rivals.x, rivals.net, rivals.function(images=images), DT)
+        history.backward(given)
+
+    return work
 
 
 def _status(key: str) -> float:
@@ -315,7 +340,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        one(sys.argv[2], int(sys.argv[3]))
+    if sys.argv[1:] == ["--long"]:
+        long()
     else:
         main()

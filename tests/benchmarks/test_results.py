@@ -51,3 +51,12 @@ def test_rivals_take_turns():
     took = interleave.in_turns(rivals, rounds=2)
     assert calls == ["a", "b"] * 3
     assert took.keys() == {"a", "b"}
+
+
+def test_slow_rivals_count_from_the_first_turn_and_take_every_second_one(monkeypatch: pytest.MonkeyPatch):
+    calls: list[str] = []
+    rivals = {name: (lambda name=name: calls.append(name)) for name in "ab"}
+    monkeypatch.setattr(interleave, "SLOW", 0.0)
+    took = interleave.in_turns(rivals, rounds=3)
+    assert calls == ["a", "b"] * 2
+    assert all(0.0 < t < float("inf") for t in took.values())
