@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from leyden.runs.begin import begin
 from leyden.runs.index import CheckpointIndex
+from leyden.runs.place import place
 from leyden.spec import load
 from tests.backends.torch.toy import toy_parts, train
 from tests.faults import runs
@@ -115,6 +117,27 @@ def test_secrets_of_the_environment_reach_no_file_of_a_run(
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 6
     assert [path for path in files if TOKEN.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        f"# export HF_TOKEN={TOKEN}",
+        f"# WANDB_API_KEY = {TOKEN[3:]}",
+        f"# password: {TOKEN[3:]}, for the cluster",
+        f"# was https://me:{TOKEN[3:]}@host/data",
+        f"# -----BEGIN PRIVATE KEY-----\n# {TOKEN[3:]}\n# -----END PRIVATE KEY-----",
+    ],
+)
+def test_a_secret_in_a_remark_of_a_run_file_reaches_no_file_of_a_run(remark: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(f"{remark}\n{runs.RUN}# the end\n")
+    run = load(file, (f"folder.root={tmp_path / 'runs'}",), environ={})
+    folder = place(run)
+    begin(folder, run, {})
+    given = (folder.path / "run.yaml").read_text()
+    assert "***" in given and given.rpartition("***")[2].partition("name: fault")[2].startswith(runs.RUN[11:])
+    assert [p for p in (tmp_path / "runs").rglob("*") if p.is_file() and TOKEN[3:] in p.read_text()] == []
 
 
 def test_a_secret_in_a_run_file_is_refused_and_not_repeated(tmp_path: Path) -> None:

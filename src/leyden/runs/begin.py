@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leyden.runs import atomic, manifest
 from leyden.runs.folder import RunFolder
 from leyden.runs.overridden import overridden
+from leyden.spec.secrets import masked
 from leyden.spec.yaml_lines import yaml_lines
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def begin(folder: RunFolder, run: Run, data: Mapping[str, str]) -> None:
         return
     if run.path.is_file():
         given = folder.path / f"run{run.path.suffix}"
-        atomic.write_bytes(given, run.path.read_bytes() + _overrides(run).encode())
+        text = run.path.read_bytes().decode(errors="surrogateescape")
+        atomic.write_bytes(given, (masked(text) + _overrides(run)).encode(errors="surrogateescape"))
     atomic.write_text(folder.resolved, resolved_text(run))
     summary = {
         "name": run.name,

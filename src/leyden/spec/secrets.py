@@ -15,10 +15,20 @@ KEYS = re.compile(
 #: keys whose values are secrets if they look random
 TOKENS = re.compile(r"(?i)(^|_)(key|token|auth)$")
 #: what the keys of well-known services look like
-VALUES = re.compile(
-    r"^(sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_\w{20,}|AKIA[0-9A-Z]{16}|ASIA[0-9A-Z]{16}"
-    r"|xox[abprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*|\w+://[^/\s:@]+:[^/\s:@]+@.*)$"
+SERVICES = (
+    r"sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_\w{20,}|AKIA[0-9A-Z]{16}"
+    r"|ASIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}"
+    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
+)
+VALUES = re.compile(rf"^({SERVICES}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*|\w+://[^/\s:@]+:[^/\s:@]+@.*)$")
+#: the same in the middle of a text
+IN_TEXT = re.compile(
+    rf"\b(?:{SERVICES})|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|\Z)"
+    r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@)"
+)
+#: what a text says of words that are `KEYS`
+TOLD = re.compile(
+    r"(?i)((?:password|passwd|passphrase|secret|api_?key|(?:access|private|auth)_?key|credentials)\s*[:=]\s*)\S+"
 )
 HIDDEN = "***"
 
@@ -36,6 +46,11 @@ def hidden(problems: list[tuple[Path, Problem]], secret: set[Path]) -> list[tupl
         for path, p in problems
         if path not in secret
     ]
+
+
+def masked(text: str) -> str:
+    """A run file's text without what its remarks and longer texts hold of secrets; its values hold none."""
+    return IN_TEXT.sub(HIDDEN, TOLD.sub(rf"\1{HIDDEN}", text))
 
 
 def _is_secret(path: Path, value: object) -> bool:
