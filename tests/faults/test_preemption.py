@@ -147,7 +147,7 @@ def repeated(references: Callable[[str], Reference], tmp_path_factory: pytest.Te
     [
         ("optimizer step", 0.5, 0, 1),
         ("results", 0.0, 0, 1),
-        ("building", 1.0, 1, 2),
+        ("building", 1.5, 1, 2),
         ("micro-batch", 1.6, 1, 2),
     ],
 )

@@ -157,6 +157,18 @@ def test_a_second_request_ends_a_process_that_never_comes_back_to_the_interprete
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 75
 
 
+def test_a_signal_after_the_last_border_is_kept_for_the_next_training(tmp_path: Path) -> None:
+    class Late(Callback):
+        def on_fit_end(self, fit: Fit, error: BaseException | None, /) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    first = train(toy_parts(callbacks=[Late()]), tmp_path / "first")
+    assert (first.status, first.exit_code) == ("finished", 0)
+    second = train(toy_parts(), tmp_path / "second")
+    assert (second.status, second.exit_code, second.steps) == ("interrupted", 75, 1)
+    assert train(toy_parts(), tmp_path / "second").status == "finished"
+
+
 def test_handlers_are_put_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     train(toy_parts(trainer={"max_epochs": 1}), tmp_path)

@@ -55,7 +55,10 @@ def fit(make: Callable[[], Parts], folder: RunFolder) -> Outcome:
                 private.take_launcher(attempts[0].trainer)
             return attempts[0].run()
 
-        return private.launch(attempts[0].trainer, work)
+        outcome = private.launch(attempts[0].trainer, work)
+        if not outcome.exit_code:
+            signals.leave_to_next()
+        return outcome
 
 
 def _tried(attempt: Attempt) -> Outcome | None:

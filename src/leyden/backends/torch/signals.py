@@ -19,7 +19,7 @@ CODES = {signal.SIGTERM: PREEMPTED, signal.SIGUSR1: PREEMPTED, signal.SIGINT: IN
 
 #: seconds in which signals are one request: `timeout`, torchrun and schedulers send a process theirs and,
 #: through its group or through the process that started it, the same once more
-ONE_REQUEST = 1.0
+ONE_REQUEST = 0.5
 
 
 class Signals:
@@ -33,6 +33,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.received = 0  # exit code of the first signal
+        self.number = 0  # that signal
         self.forward: Callable[[int], None] = lambda number: None  # to child processes
         self._before: dict[signal.Signals, Any] = {}
         self._mask: set[Any] = set()
@@ -59,6 +60,11 @@ class Signals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def leave_to_next(self) -> None:
+        """Keep a signal that nobody obeyed, since it came after the last border, for whoever enters next."""
+        if self.number:
+            _kept.append(self.number)
+
     def listen(self) -> None:
         """Have the thread in this process; one that was forked meanwhile has none."""
         if not self._before or self._listening == os.getpid():
@@ -78,20 +84,25 @@ class Signals:
             signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if not self.received:
-            self.received = CODES[signal.Signals(number)]
-            self.forward(number)
+        if not self.number:
+            self.number, self.received = number, CODES[signal.Signals(number)]
 
     def _listen(self, reading: int) -> None:
-        """Read the numbers of signals as they come, until there are no more."""
+        """Read the numbers of signals as they come, until there are no more.
+
+        The first is forwarded from here: after a long step, children would take it for a second request.
+        """
         signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # whatever the main thread holds back
         first = 0.0
         with os.fdopen(reading, "rb", buffering=0) as pipe:
             while (number := pipe.read(1)) not in (b"", b"\0"):
-                code = CODES.get(signal.Signals(number[0]), 0)
-                if code and first and time.monotonic() - first >= ONE_REQUEST:
+                if not (code := CODES.get(signal.Signals(number[0]), 0)):
+                    continue
+                if not first:
+                    first = time.monotonic()
+                    self.forward(number[0])
+                elif time.monotonic() - first >= ONE_REQUEST:
                     os._exit(code)
-                first = first or (time.monotonic() if code else 0.0)
 
 
 @cache
