@@ -53,6 +53,18 @@ def test_what_shows_only_when_it_is_built_is_told_at_its_key(
     assert [problem.key for problem in deep] == [key]
 
 
+def test_a_misfit_is_answered_with_parts_of_its_own_section(run_file: Path) -> None:
+    run = leyden.load(run_file, ["task=regression", "metrics=[accuracy]"])
+    rules = {problem.key: problem.rule for problem in leyden.check(run).problems}
+    assert "use mse, l1, huber," in rules["loss.cross_entropy"]
+    assert "use mse, mae, r2," in rules["metrics.accuracy"]
+
+
+def test_pictures_in_a_file_are_refused_as_such(run_file: Path) -> None:
+    run = leyden.load(run_file, [f"data.train={{type: images, path: {run_file}}}"])
+    assert "a folder is needed, but this is a file" in str(leyden.check(run).problems[0])
+
+
 def test_workers_that_would_not_be_started_are_said(run_file: Path) -> None:
     warnings = leyden.check(leyden.load(run_file, ["data.num_workers=2"])).warnings
     assert any("no worker is started" in warning for warning in warnings)

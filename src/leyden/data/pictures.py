@@ -41,6 +41,8 @@ def pictures_in_folders(
         DataError: There is no such folder, no class in it, a class without pictures, or a picture outside.
     """
     if not root.is_dir():
+        if root.exists():
+            raise DataError(f"{root}: a folder is needed, but this is a file")
         raise DataError(f"{root}: no such folder; {nearest_file(root)}")
     classes = sorted(
         entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 task = Kind("task")
 
-#: kind of targets -> what there is for them
+#: kind of targets -> section of the run file -> what there is for them
 FITTING = {
-    "classes": "cross_entropy, accuracy, f1",
-    "labels": "bce, accuracy, f1",
-    "numbers": "mse, mae, r2",
+    "classes": {"loss": "cross_entropy, focal", "metrics": "accuracy, f1"},
+    "labels": {"loss": "bce", "metrics": "accuracy, f1"},
+    "numbers": {"loss": "mse, l1, huber", "metrics": "mse, mae, r2"},
 }
 
 
@@ -55,7 +55,8 @@ class Task(ABC):
             (
                 key,
                 f"{key} compares {' or '.join(part.compares)}, but this task's targets are "
-                f"{self.targets_are}; use {FITTING[self.targets_are]}, or another task",
+                f"{self.targets_are}; use {FITTING[self.targets_are][key.partition('.')[0]]}, or another "
+                "task",
             )
             for key, part in parts.items()
             if self.targets_are and part.compares and self.targets_are not in part.compares
