@@ -112,5 +112,9 @@ def test_the_last_finite_checkpoint_outlives_any_number_of_others(tmp_path: Path
     index.save(b"good", step=1, metrics={})
     for step in range(2, 30):
         index.save(b"bad", step=step, metrics={}, finite=False)
-    assert [(e.step, e.kept) for e in index.entries()] == [(1, ("last finite",)), (29, ("newest", "last"))]
+    assert [(e.step, e.kept) for e in index.entries()] == [
+        (1, ("last finite",)),
+        (28, ("spare",)),
+        (29, ("newest", "last")),
+    ]
     assert (tmp_path / "step=1.ckpt").read_bytes() == b"good"

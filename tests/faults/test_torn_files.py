@@ -21,9 +21,9 @@ from tests.faults.scale import chance, count
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that has kept all of its checkpoints."""
+    """A run that has kept as few of its checkpoints as can be set."""
     folder = tmp_path_factory.mktemp("torn")
-    child = Child(lambda: runs.train(folder, "plain", "checkpoint.save_top_k=-1"), folder / "log")
+    child = Child(lambda: runs.train(folder, "plain", "checkpoint.save_top_k=0"), folder / "log")
     assert child.wait() == 0, child.said()
     return folder
 
@@ -49,7 +49,7 @@ DAMAGES = {"cut": cut, "bit flipped": flip, "zeroed": zero}
 
 
 def test_a_torn_checkpoint_is_never_loaded(trained: Path, say: Callable[..., None]) -> None:
-    index = runs.home(trained).index(0, Retention(save_top_k=-1))
+    index = runs.home(trained).index(0, Retention(save_top_k=0))
     *_, before, newest = index.entries()
     whole, file = index.path(newest).read_bytes(), index.path(newest)
     done, wrong = Counter[str](), list[str]()
@@ -73,7 +73,7 @@ def test_a_torn_checkpoint_is_never_loaded(trained: Path, say: Callable[..., Non
 
 def test_a_torn_index_is_never_believed(trained: Path, say: Callable[..., None]) -> None:
     """What is found is a checkpoint with its own digest, or the index is named as damaged."""
-    index = runs.home(trained).index(0, Retention(save_top_k=-1))
+    index = runs.home(trained).index(0, Retention(save_top_k=0))
     whole = index.file.read_bytes()
     good = {(entry.file, entry.sha256) for entry in index.entries()}
     wrong, named, fell_back, harmless, newest = list[str](), 0, 0, 0, index.entries()[-1]
@@ -106,7 +106,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_and_ends_the_same(trained: Pat
     data = bytearray(index.path(index.entries()[-1]).read_bytes())
     flip(data, chance("end"))
     index.path(index.entries()[-1]).write_bytes(data)
-    words = ("checkpoint.save_top_k=-1",)
+    words = ("checkpoint.save_top_k=0",)
     child = Child(lambda: runs.train(folder, "plain", *words), tmp_path / "log")
     assert child.wait() == 0, child.said()
     from tests.backends.torch.death import differences

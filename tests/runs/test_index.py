@@ -38,7 +38,7 @@ def test_a_checkpoint_is_entered_with_its_digest(tmp_path: Path) -> None:
 
 def test_what_is_not_kept_is_deleted(tmp_path: Path) -> None:
     index = filled(tmp_path, 1, 2, 3, 4, retention=Retention(monitor="val/loss", mode="max"))
-    assert files(tmp_path) == {"step=1.ckpt", "step=4.ckpt"}
+    assert files(tmp_path) == {"step=1.ckpt", "step=3.ckpt", "step=4.ckpt"}
     best = index.best()
     assert best is not None and best.step == 1
 
@@ -156,7 +156,7 @@ def test_metrics_that_are_not_numbers_come_back(tmp_path: Path) -> None:
 def test_what_a_kill_left_is_deleted_with_the_next_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    index = filled(tmp_path, 1, retention=Retention())
+    index = filled(tmp_path, 1, 2, retention=Retention())
 
     unlink = Path.unlink
 
@@ -167,9 +167,9 @@ def test_what_a_kill_left_is_deleted_with_the_next_checkpoint(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Path, "unlink", killed)  # after the index was written, before the old file is deleted
-        index.save(b"two", step=2, metrics={})
-    (tmp_path / ".step=3.ckpt.1-2.tmp").write_bytes(b"half")
-    assert files(tmp_path) == {"step=1.ckpt", "step=2.ckpt"}
-    index.save(b"three", step=3, metrics={})
-    assert files(tmp_path) == {"step=3.ckpt"}
+        index.save(b"three", step=3, metrics={})
+    (tmp_path / ".step=4.ckpt.1-2.tmp").write_bytes(b"half")
+    assert files(tmp_path) == {"step=1.ckpt", "step=2.ckpt", "step=3.ckpt"}
+    index.save(b"four", step=4, metrics={})
+    assert files(tmp_path) == {"step=3.ckpt", "step=4.ckpt"}
     assert not list(tmp_path.glob("*.tmp"))

@@ -63,14 +63,19 @@ def test_everything_is_kept_with_minus_one() -> None:
 
 
 def test_one_to_go_on_from_is_kept_whatever_the_settings() -> None:
-    assert kept(Retention(**LOSS, save_top_k=0, save_last=False), entries(0.5, 0.1)) == {
-        1: ("to go on from",)
-    }
+    rule = Retention(**LOSS, save_top_k=0, save_last=False)
+    assert kept(rule, entries(0.5)) == {0: ("to go on from",)}
+
+
+def test_the_one_before_the_newest_is_kept_in_case_that_is_damaged() -> None:
+    rule = Retention(**LOSS, save_top_k=0)
+    assert kept(rule, entries(0.5, 0.1, 0.2)) == {1: ("spare",), 2: ("last",)}
+    assert kept(Retention(**LOSS), entries(0.5, 0.1, 0.2)) == {1: ("best 1",), 2: ("last",)}
 
 
 def test_the_last_finite_one_is_kept_when_newer_ones_are_not() -> None:
     given = entries(0.5, 0.4, math.nan, math.nan, finite=(True, True, False, False))
-    assert kept(Retention(save_top_k=0), given) == {1: ("last finite",), 3: ("last",)}
+    assert kept(Retention(save_top_k=0), given) == {1: ("last finite",), 2: ("spare",), 3: ("last",)}
 
 
 @given(

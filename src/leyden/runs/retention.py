@@ -29,8 +29,9 @@ class Retention:
     def reasons(self, entries: Sequence[Entry]) -> dict[str, tuple[str, ...]]:
         """Why each file that is kept is kept. ``entries`` are in the order in which they were written.
 
-        Whatever the settings, two stay: the newest, because the run goes on from it, and the newest with
-        finite weights, because that is what can be gone back to.
+        Whatever the settings, three stay: the newest, because the run goes on from it, the one before it,
+        because a disk may damage the newest, and the newest with finite weights, because that is what can be
+        gone back to.
         """
         found: dict[str, list[str]] = {}
         for place, entry in enumerate(self.ranked(entries), start=1):
@@ -41,6 +42,8 @@ class Retention:
                 found.setdefault(entry.file, []).append("all")
         if entries:
             found.setdefault(entries[-1].file, []).append("last" if self.save_last else "to go on from")
+        for spare in entries[-2:-1]:
+            found.setdefault(spare.file, ["spare"])
         sound = [entry for entry in entries if entry.finite]
         if sound and sound[-1].file not in found:
             found[sound[-1].file] = ["last finite"]

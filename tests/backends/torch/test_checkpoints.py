@@ -112,7 +112,7 @@ def test_a_finished_run_that_is_started_again_has_nothing_to_do(tmp_path: Path) 
     first = train(toy_parts(), tmp_path)
     again = train(toy_parts(), tmp_path)
     assert again.weights_sha256 == first.weights_sha256 and again.metrics == first.metrics
-    assert len(RunFolder(tmp_path).index(0).entries()) == 1
+    assert len(RunFolder(tmp_path).index(0).entries()) == 2
     assert newest(tmp_path)["leyden"]["session"]["position"] == {"step": 21, "pending": ""}
 
 
