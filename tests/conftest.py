@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Before torch is imported anywhere: many threads slow small tensors down, and sums vary with them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -16,6 +17,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 CLUSTER = ("SLURM_JOB_ID", "SLURM_NTASKS", "RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 for name in CLUSTER:
     os.environ.pop(name, None)
+
+# A busy machine is no failure.
+settings.register_profile("leyden", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("leyden")
 
 
 def pytest_collection_finish() -> None:

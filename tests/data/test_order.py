@@ -22,7 +22,7 @@ SAMPLERS: list[Sampler] = [Shuffle(), Sequential(), Weighted(), Weighted(power=0
 
 
 @given(st.integers(1, 30_000), st.integers(0, 2**63 - 1))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_permutation_of_any_size_is_a_bijection(n: int, key: int) -> None:
     assert np.array_equal(np.sort(permuted(np.arange(n), n=n, key=key)), np.arange(n))
 
@@ -67,7 +67,7 @@ def test_counted_uniform_numbers_are_uniform() -> None:
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: type(s).__name__)
 @given(data=st.data())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_any_stretch_of_an_order_is_the_stretch_of_the_whole(sampler: Sampler, data: st.DataObject) -> None:
     order = Order(sampler, num_samples=1000, seed=3, labels=LABELS)
     first = data.draw(st.integers(0, order.length - 1))

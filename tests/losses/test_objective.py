@@ -42,7 +42,7 @@ def pieces(cuts: list[int], length: int) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(edges)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     cuts=st.lists(st.integers(0, 23), max_size=6),
     ranks=st.lists(st.integers(0, 6), min_size=7, max_size=7),

@@ -39,7 +39,7 @@ sizes = st.integers(1, 40)
 
 @pytest.mark.parametrize(("metric", "reference"), SCORES)
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_scores_of_classes_are_scikit_learns(
     metric: type[Metric], reference: Callable[..., float], average: str, data: st.DataObject
@@ -57,7 +57,7 @@ def test_scores_of_classes_are_scikit_learns(
 
 @pytest.mark.parametrize(("metric", "reference"), SCORES)
 @pytest.mark.parametrize("average", ["macro", "weighted", "micro"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_scores_of_independent_labels_are_scikit_learns(
     metric: type[Metric], reference: Callable[..., float], average: str, data: st.DataObject
@@ -91,7 +91,7 @@ def test_binary_average_refuses_three_classes() -> None:
         measured(F1(average="binary"), torch.randn(4, 3), torch.tensor([0, 1, 2, 0]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_accuracies_are_scikit_learns(data: st.DataObject) -> None:
     n, ends = data.draw(sizes), data.draw(cuts)

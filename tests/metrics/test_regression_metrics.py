@@ -33,7 +33,7 @@ def measured(
 
 
 @pytest.mark.parametrize(("metric", "reference"), list(zip(METRICS, REFERENCES, strict=True)))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     n=st.integers(2, 40),
     width=st.sampled_from([None, 1]),

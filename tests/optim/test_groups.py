@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -74,7 +74,6 @@ patterns = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(chosen=st.lists(patterns, unique=True), frozen=st.sets(st.integers(0, 10)), no_decay=st.booleans())
 def test_every_trainable_parameter_is_in_exactly_one_group(
     chosen: list[str], frozen: set[int], no_decay: bool
