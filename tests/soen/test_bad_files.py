@@ -194,6 +194,7 @@ def test_an_option_that_cannot_be_followed_is_refused_before_anything_is_written
         (("--currents", "-1", "2", "2"), "at least 2 currents from 0 on in ascending order"),
         (("--currents", "1", "inf", "2"), "at least 2 currents from 0 on in ascending order"),
         (("--currents", "1", "2", "x"), "--currents takes two numbers and a count"),
+        (("--currents", "1", "2", "9999999"), "at most 10,000,000 points, but"),
         (("--currents", "0", "1e6", "3"), "currents must lie between 0 and 2 / step = 20"),
         (("--beta-c", "nan"), "beta_c must be finite and above 0, but got nan"),
         (("--beta", "inf"), "beta must be finite and above 0, but got inf"),

@@ -5,6 +5,7 @@ Nothing heavy is imported on the way to a command: `leyden --help` answers befor
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -33,7 +34,18 @@ def main(words: Sequence[str] | None = None) -> int:
     0 done · 2 the command line, run file or data is wrong · 75 preempted, the same command goes on ·
     130 interrupted · 1 anything else.
     """
-    command, *rest = list(sys.argv[1:] if words is None else words) or ["--help"]
+    try:
+        code = run(list(sys.argv[1:] if words is None else words) or ["--help"])
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: `leyden parts | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command that the first word names."""
+    command, *rest = words
     if command == "help":
         command, rest = (rest[0], ["--help"]) if rest else ("--help", [])
     if command in ("-h", "--help"):

@@ -29,9 +29,8 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader has seen enough: `leyden parts | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+    except BrokenPipeError:
+        raise
     except Exception as error:
         return _told(error, args)
 

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from leyden.cli import output
 
+#: points of a table; about 250 times as many as ship
+MOST = 10_000_000
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Words and options of the command."""
@@ -54,6 +57,11 @@ def run(args: Namespace) -> int:
         raise UserError(
             "a table needs at least 2 currents from 0 on in ascending order and 2 fluxes, but got "
             f"--currents {first:g} {last:g} {rows} --fluxes {args.fluxes}"
+        )
+    if rows * args.fluxes > MOST:
+        raise UserError(
+            f"a table has at most {MOST:,} points, but --currents and --fluxes ask for "
+            f"{rows:,} x {args.fluxes:,}; the one that ships has 201 x 201"
         )
     circuit = Interferometer.suited(args.beta_c, args.beta)
     output.ready(args.output, "--output")
