@@ -121,6 +121,8 @@ def _stepped(layer: Layer, phi: Tensor, loop: Edge | None, now: Now) -> str:
     solved = layer.params.solver != "FE" and not torch.compiler.is_compiling()
     if type(layer) not in KINDS or solved:
         return f"a {type(layer).__name__} layer is not in the kernel"
+    if learnt(now.source):
+        return "its rate table is learnt"
     return unfit(phi, *([] if loop is None else [loop.weight]), *layer.stored())
 
 
@@ -152,6 +154,11 @@ def unfit(*tensors: Tensor) -> str:
     return ""
 
 
+def learnt(source: Source) -> bool:
+    """Whether a source function is a rate table that has a gradient, which single steps alone know."""
+    return isinstance(source, Rates) and source.bordered.requires_grad
+
+
 def source_name(now: Now) -> str | None:
     """The name that the kernel has for a layer's source function, None where it has none."""
     return known_name(now.source)
@@ -159,8 +166,8 @@ def source_name(now: Now) -> str | None:
 
 def known_name(source: Source) -> str | None:
     """The name that the kernel has for a source function, None where it has none."""
+    if learnt(source):
+        return None
     if isinstance(source, Rates):
-        return (
-            ("RateArray, edge" if source.edge else "RateArray") if not source.bordered.requires_grad else None
-        )
+        return "RateArray, edge" if source.edge else "RateArray"
     return next((name for name, known in CLOSED.items() if known is source), None)

@@ -29,6 +29,7 @@ from .layer import Birth, Connectivity, Layer
 from .noise import Levels
 from .pooling import pool
 from .prepare import prepared
+from .rates import Kept
 from .simulated import Simulated, reported
 from .tracing import writing
 from .wiring import Tensors
@@ -50,6 +51,7 @@ class Network(nn.Module):
     dt: Tensor
     rate_table: Tensor  # (rows, columns), there where a source function uses it
     rate_range: Tensor  # smallest and largest current
+    rates: Kept  # of both
 
     def __init__(
         self,
@@ -120,6 +122,7 @@ class Network(nn.Module):
         self.register_buffer("rate_table", torch.from_numpy(table.rates.astype(np.float32)))
         ends = np.array([table.currents[0], table.currents[-1]], dtype=np.float32)
         self.register_buffer("rate_range", torch.from_numpy(ends))
+        self.rates = Kept()
 
     # ------------------------------------------------------------------ looking things up
 

@@ -65,7 +65,7 @@ def _rates(network: Network) -> Rates | None:
     if not network.uses_table:
         return None
     edge = network.circuit.simulation.out_of_range == "edge"
-    return Rates.of(network.rate_table, network.rate_range[0], network.rate_range[1], edge=edge)
+    return network.rates.of(network.rate_table, network.rate_range, edge=edge)
 
 
 def _now(network: Network, layer: Layer, rates: Rates | None, generator: Generator | None) -> Now:

@@ -22,3 +22,12 @@ def writing() -> bool:
     if torch.compiler.is_compiling():
         return not exporting()
     return not torch._C._are_functorch_transforms_active()
+
+
+def passing() -> bool:
+    """Whether what a forward makes is of no use to another one: in a program, a transform, inference mode."""
+    return (
+        torch.compiler.is_compiling()
+        or torch.is_inference_mode_enabled()
+        or torch._C._are_functorch_transforms_active()
+    )
