@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -12,27 +11,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tests.backends.torch.ranks import environment, free_port
 from tests.faults.children import Child
 from tests.faults.runs import write
 
 
 def ranks(world: int, work: Callable[[int], int], log: Path) -> list[Child]:
     """Start ``work(rank)`` in ``world`` processes that find each other; each has a log of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
 
     def member(rank: int) -> int:
-        os.environ |= {
-            "TORCHELASTIC_RUN_ID": "test",
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "GROUP_RANK": "0",
-            "WORLD_SIZE": str(world),
-            "LOCAL_WORLD_SIZE": str(world),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-        }
+        os.environ |= environment(rank, world, port)
         return work(rank)
 
     return [
