@@ -91,4 +91,4 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_had_not_been(
         shutil.rmtree(folder)
         trials += 1
     say("kills", trials=trials, kills=sum(kills.values()), at=kills, differ=len(wrong))
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)

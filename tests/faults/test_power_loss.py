@@ -98,4 +98,4 @@ def test_no_finished_checkpoint_is_lost_and_the_run_ends_the_same(
         shutil.rmtree(folder)
     say("power loss", trials=sum(done.values()), by=done, lost=len(lost), differ=len(wrong))
     assert lost == []
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)

@@ -78,7 +78,7 @@ def test_a_signal_saves_the_step_it_came_in_and_nothing_is_lost(
             wrong.append(f"{where}going on {problem}")
         shutil.rmtree(folder)
     say("preemption", signals=sum(at.values()), at=at, steps_after_the_one_begun=distance, wrong=len(wrong))
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
 
 
 def leaves_with_its_group(folder: Path, *words: str) -> str:

@@ -111,7 +111,7 @@ def test_both_leave_at_the_same_border_whoever_is_told(
             wrong.append(f"{where}, going on {problem}")
         shutil.rmtree(folder)
     say("preemption of ranks", signals=sum(at.values()), at=at, ended_before=done, wrong=len(wrong))
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_a_terminals_ctrl_c_reaches_both_and_saves_one_border(
@@ -180,7 +180,8 @@ def test_a_killed_process_takes_the_other_with_it_and_nothing_is_lost(
         deadlines=deadlines,
         wrong=len(wrong),
     )
-    assert wrong == [] and deadlines < 2
+    assert not wrong, "\n\n".join(wrong)
+    assert deadlines < 2
 
 
 @pytest.mark.parametrize("target", [0, 1])

@@ -67,7 +67,7 @@ def test_a_torn_checkpoint_is_never_loaded(trained: Path, say: Callable[..., Non
         done[name] += 1
     file.write_bytes(whole)
     say("torn checkpoints", trials=sum(done.values()), by=done, wrong=len(wrong))
-    assert wrong == []
+    assert not wrong, "\n\n".join(wrong)
     assert Shelf(index).newest() == file
 
 
