@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from leyden.cli.main import main
+from leyden.cli.train import preemptible
 from tests.faults.children import Child
 
 from .conftest import Example
@@ -121,3 +123,12 @@ def test_raw_weights_and_their_average_are_exported_by_choice(example: Example, 
     raw, ema, none = (load_file(file) for file in files.values())
     assert all(torch.equal(ema[name], none[name]) for name in ema)
     assert not any(torch.equal(ema[name], raw[name]) for name in ema)
+
+
+def test_a_training_that_fails_leaves_signal_handlers_as_they_were() -> None:
+    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    with pytest.raises(ValueError, match="in between"), preemptible():
+        assert signal.getsignal(signal.SIGTERM) != before[0]
+        raise ValueError("in between")
+    assert [signal.getsignal(number) for number in numbers] == before

@@ -60,15 +60,18 @@ def preemptible() -> Generator[None]:
     def leave(number: int, frame: FrameType | None) -> None:
         for each in before:
             signal.signal(each, signal.SIG_IGN)  # it may come twice, and this process is on its way out
+        before.clear()
         print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
         raise SystemExit(PREEMPTED)
 
     numbers, handler = (CODES, keep) if together else ((signal.SIGTERM, signal.SIGUSR1), leave)
     before = {number: signal.signal(number, handler) for number in numbers}
-    with held_back() if together else nullcontext():
-        yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    try:
+        with held_back() if together else nullcontext():
+            yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _run(args: Namespace) -> int:

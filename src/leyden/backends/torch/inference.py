@@ -82,12 +82,13 @@ def load_weights(model: nn.Module, checkpoint: Mapping[str, Any]) -> None:
         ) from None
 
 
-def built(parts: Parts, checkpoint: Path | str) -> nn.Module:
-    """The run's model with the weights of ``checkpoint``, on the host, in evaluation mode."""
+def built(parts: Parts, checkpoint: Path | str) -> tuple[nn.Module, int]:
+    """The run's model with the weights of ``checkpoint``, on the host, in evaluation mode; steps it took."""
     seed_initial(parts.seed)
     model: nn.Module = parts.make_model()
-    load_weights(model, load(Path(checkpoint)))
-    return model.eval()
+    content = load(Path(checkpoint))
+    load_weights(model, content)
+    return model.eval(), content["leyden"]["session"]["position"]["step"]
 
 
 def evaluate(
@@ -110,7 +111,7 @@ def evaluate(
         raise ValueError(
             f"data.{split} must be given to evaluate on it, but the run has none; add data.{split}"
         )
-    model = built(parts, checkpoint)
+    model, step = built(parts, checkpoint)
     if isinstance(model, LightningModule):
         return _evaluate_user_module(model, parts, dataset, split)
     settings = parts.run.trainer
@@ -119,7 +120,6 @@ def evaluate(
     place, format = _place_and_format(parts)
     model.to(place.device)
     memory = _memory(model, parts, place, report)
-    step = load(Path(checkpoint))["leyden"]["session"]["position"]["step"]
     run = Pass(
         model,
         task=parts.task,
@@ -152,7 +152,7 @@ def predict(
     Raises:
         ShortageError: There is not even memory for one sample.
     """
-    model = built(parts, checkpoint)
+    model, _ = built(parts, checkpoint)
     place, format = _place_and_format(parts)
     model.to(place.device)
 
