@@ -130,7 +130,7 @@ BROKEN = {
         "keep one",
     ),
     "groups_differ": (PLAIN, ["optimizer.groups=[{match: head.*}]"], "optimizer.groups.0", "`lr`"),
-    "groups_differ ": (
+    "something_decays": (
         PLAIN,
         ["optimizer.no_decay=true", "optimizer.weight_decay=0.0"],
         "optimizer.no_decay",

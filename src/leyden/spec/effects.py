@@ -41,14 +41,18 @@ def one_rhythm_of_validation(run: Run) -> Iterator[Finding]:
 
 
 def groups_differ(run: Run) -> Iterator[Finding]:
-    """Groups of parameters have settings of their own, and what is spared the decay would decay without."""
-    node = run.optimizer
-    if node is None:
-        return
-    for i, group in enumerate(node.groups):
+    """Groups of parameters have settings of their own."""
+    for i, group in enumerate(run.optimizer.groups if run.optimizer else ()):
         if group.lr is None and group.weight_decay is None:
             rule = "a group needs an `lr` or a `weight_decay` of its own"
             yield Finding(path=("optimizer", "groups", i), rule=rule, hint="add one, or remove the group")
+
+
+def something_decays(run: Run) -> Iterator[Finding]:
+    """What is spared the decay would decay without."""
+    node = run.optimizer
+    if node is None:
+        return
     decays = [node.settings().get("weight_decay"), *(group.weight_decay for group in node.groups)]
     if node.no_decay and not any(decays):
         others = (("optimizer", "weight_decay"), ("optimizer", "groups"))
@@ -89,15 +93,14 @@ def validation_has_data(run: Run) -> Iterator[Finding]:
     """Settings of validation need validation data."""
     if has_validation(run):
         return
-    others = (("data", "val"), ("data", "split"))
     t = run.trainer
-    for key in ("val_check_interval", "limit_val_batches"):
-        if getattr(t, key) is not None:
-            rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
-            yield Finding(path=("trainer", key), rule=rule, hint=hint, others=others)
+    keys = [key for key in ("val_check_interval", "limit_val_batches") if getattr(t, key) is not None]
     if t.check_val_every_n_epoch != 1:
-        rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
-        yield Finding(path=("trainer", "check_val_every_n_epoch"), rule=rule, hint=hint, others=others)
+        keys.append("check_val_every_n_epoch")
+    others = (("data", "val"), ("data", "split"))
+    rule, hint = "there are no validation data", "add `data.val` or `data.split`, or remove it"
+    for key in keys:
+        yield Finding(path=("trainer", key), rule=rule, hint=hint, others=others)
 
 
 def split_has_work(run: Run) -> Iterator[Finding]:
@@ -129,6 +132,7 @@ EFFECTS: tuple[Rule, ...] = (
     mode_of_what,
     one_rhythm_of_validation,
     groups_differ,
+    something_decays,
     trackers_once,
     workers_have_settings,
     clipping,
