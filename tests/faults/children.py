@@ -1,4 +1,4 @@
-"""Real processes to kill: forked from this one, which has imported everything, each in its own session."""
+"""Real processes to kill, each in its own session: forked from this one, all imported already, or fresh."""
 
 from __future__ import annotations
 
@@ -77,6 +77,29 @@ class Child:
     def said(self) -> str:
         """What it has printed, the end of it."""
         return self.log.read_text()[-20_000:] if self.log.exists() else ""
+
+
+class Fresh(Child):
+    """A new Python process, for what one forked from this cannot do: its threads and locks are its own.
+
+    Args:
+        code: What it does; can import this package.
+        words: Its ``sys.argv[1:]``.
+        log: A file.
+    """
+
+    def __init__(self, code: str, *words: object, log: Path) -> None:
+        self.log = log
+        self.pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-W", "always", "-c", code, *map(str, words)],
+            {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
 
 
 def _to_log(message: Warning | str, *place: object, **more: object) -> None:

@@ -15,7 +15,7 @@ from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.death import differences, what_must_agree
 from tests.backends.torch.toy import newest, toy_parts, train
 from tests.faults import runs
-from tests.faults.children import Child
+from tests.faults.children import Fresh
 from tests.faults.scale import chance, count
 
 
@@ -38,19 +38,33 @@ class Killed(Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+#: a process that has compiled leaves those that are forked from it waiting for its compilers
+TRAIN = """\
+import pathlib, sys
+from tests.faults.test_compiled import train_until
+
+sys.exit(train_until(int(sys.argv[1]), pathlib.Path(sys.argv[2])))
+"""
+
+
+def train_until(step: int, folder: Path) -> int:
+    """Train a compiled model, or go on with it, until the step that kills the process."""
+    parts = toy_parts(
+        trainer={"compile": True},
+        data={"micro_batch_size": 6, "eval_batch_size": 31},
+        checkpoint={"every": "2 steps"},
+        callbacks=[Killed(step)],
+    )
+    return train(parts, folder).exit_code
+
+
 def test_a_compiled_run_that_is_killed_ends_as_if_it_had_not_been(
     tmp_path: Path, say: Callable[..., None]
 ) -> None:
     def ended(folder: Path, *kills: int) -> object:
         for step in (*kills, -1):
-            parts = toy_parts(
-                trainer={"compile": True},
-                data={"micro_batch_size": 6, "eval_batch_size": 31},
-                checkpoint={"every": "2 steps"},
-                callbacks=[Killed(step)],
-            )
-            child = Child(lambda parts=parts: train(parts, folder).exit_code, folder.with_suffix(".log"))
-            assert child.wait() == (0 if step < 0 else -signal.SIGKILL), child.said()
+            process = Fresh(TRAIN, step, folder, log=folder.with_suffix(".log"))
+            assert process.wait(600) == (0 if step < 0 else -signal.SIGKILL), process.said()
         return what_must_agree(newest(folder), folder)
 
     whole, wrong, trials = ended(tmp_path / "whole"), list[str](), count(1, 20)
@@ -76,9 +90,13 @@ def compiles(group: int) -> bool:
 def test_a_signal_to_all_processes_while_a_model_is_compiled_is_kept_for_the_step(tmp_path: Path) -> None:
     """As Slurm sends it; the compiler's processes would die of it, and the run with them."""
     words = ("trainer.compile=true", "model.hidden=[23]")  # which no other test has had compiled
-    child = Child(lambda: runs.train(tmp_path, "plain", *words), tmp_path / "log")
-    while not compiles(child.pid) and child.lasts(0.01):
+    run = Fresh(
+        "import sys; from leyden.cli.main import main; sys.exit(main(sys.argv[1:]))",
+        *("train", runs.write(tmp_path), f"folder.root={tmp_path}", *words),
+        log=tmp_path / "log",
+    )
+    while not compiles(run.pid) and run.lasts(0.01):
         pass
-    os.killpg(child.pid, signal.SIGTERM)
-    assert child.wait() == 75, child.said()
+    os.killpg(run.pid, signal.SIGTERM)
+    assert run.wait(600) == 75, run.said()
     assert runs.position(tmp_path)["step"] == 1

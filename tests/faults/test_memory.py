@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from leyden.backends.torch.working_size import WorkingSize
 from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.toy import Net, newest, records, toy_parts, train
 from tests.faults import runs
-from tests.faults.children import Child
+from tests.faults.children import Child, Fresh
 from tests.faults.ranks import ranks
 from tests.faults.scale import chance, count
 from tests.faults.spoiling import shortage_in_update
@@ -257,13 +255,10 @@ def test_an_allocator_that_truly_fails_costs_nothing_but_time(
     monkeypatch.setattr(WorkingSize, "PATIENCE", WorkingSize.PATIENCE)
     # A process of its own, whose heap holds nothing yet that a tensor could go into, and whose freed
     # tensors (these two settings of glibc) go back to the system.
-    heap = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20), "MALLOC_ARENA_MAX": "1"}
-    subprocess.run(
-        [sys.executable, "-c", POOR, tmp_path / "poor"],
-        env={**os.environ, **heap},
-        cwd=Path(__file__).parents[2],
-        check=True,
-    )
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", str(1 << 20))
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    process = Fresh(POOR, tmp_path / "poor", log=tmp_path / "log")
+    assert process.wait() == 0, process.said()
     poor = json.loads((tmp_path / "poor.json").read_text())
     rich = train_wide(tmp_path / "rich")
     page = (tmp_path / "poor" / "logs" / "repeat_0" / "oom_report.txt").read_text()
