@@ -13,7 +13,7 @@ from ..torch.rates import Rates
 from . import abi
 
 #: source function evaluations and multiplications below which a second thread costs more than it saves
-SMALL = 2e7
+SMALL = 4e6
 #: a source function costs about as much as so many multiplications
 EVALUATION = 80
 

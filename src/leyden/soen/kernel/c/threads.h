@@ -1,11 +1,15 @@
-/* Work over a batch on threads that live for one call: nothing to shut down, and nothing that a fork leaves behind. */
+/* Work over a batch on several threads: those of the OpenMP runtime that torch has loaded, where there is one that we
+   know, else on threads that live for one call. Two crews would take the processors from each other, since one that has
+   just worked waits for more with open eyes. */
 #ifndef LEYDEN_SOEN_THREADS_H
 #define LEYDEN_SOEN_THREADS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
@@ -41,19 +45,53 @@ static void *serve(void *given) {
     return 0;
 }
 
-/* Split 0..count-1 evenly; the caller's thread takes the first share. Returns whether any share failed. */
-static int spread(work work, void *context, int64_t count, int threads) {
-    share shares[MOST_THREADS];
+typedef struct { share *shares; int count; atomic_int next; } shared;
+
+/* Takes shares until there are none: as many threads come as there are, and each share is the same whoever has it. */
+static void serve_all(void *given) {
+    shared *s = given;
+    for (int i; (i = atomic_fetch_add(&s->next, 1)) < s->count;) serve(s->shares + i);
+}
+
+#ifdef __linux__
+/* libgomp's, and that of others that stand for it: run by `count` threads, this one among them; null without it */
+extern void GOMP_parallel(void (*work)(void *), void *context, unsigned count, unsigned flags) __attribute__((weak));
+
+/* The process that the library was loaded in. One that was forked from it does not have its threads, which OpenMP would
+   wait for. */
+static pid_t home;
+__attribute__((constructor)) static void settle(void) { home = getpid(); }
+
+/* Whether the shares were served by the threads of OpenMP. */
+static int serve_by_openmp(shared *s) {
+    if (!GOMP_parallel || home != getpid()) return 0;
+    GOMP_parallel(serve_all, s, (unsigned)s->count, 0);
+    return 1;
+}
+#else
+static int serve_by_openmp(shared *s) { return (void)s, 0; }
+#endif
+
+static void serve_by_own(share *shares, int threads) {
     pthread_t handles[MOST_THREADS];
-    int started[MOST_THREADS] = {0}, failed = 0;
-    threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
-    for (int i = 0; i < threads; i++)
-        shares[i] = (share){work, context, count * i / threads, count * (i + 1) / threads, i, 0};
+    int started[MOST_THREADS] = {0};
     for (int i = 1; i < threads; i++) started[i] = !pthread_create(&handles[i], 0, serve, &shares[i]);
     serve(&shares[0]);
     for (int i = 1; i < threads; i++)
         if (started[i]) pthread_join(handles[i], 0);
         else serve(&shares[i]); /* no thread to be had: do it here */
+}
+
+/* Split 0..count-1 evenly. Returns whether any share failed. */
+static int spread(work work, void *context, int64_t count, int threads) {
+    share shares[MOST_THREADS];
+    int failed = 0;
+    threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
+    for (int i = 0; i < threads; i++)
+        shares[i] = (share){work, context, count * i / threads, count * (i + 1) / threads, i, 0};
+    shared all = {shares, threads, 0};
+    if (threads == 1) serve(shares);
+    else if (!serve_by_openmp(&all)) serve_by_own(shares, threads);
     for (int i = 0; i < threads; i++) failed |= shares[i].failed;
     return failed;
 }
