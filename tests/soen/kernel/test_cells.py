@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from leyden.soen.kernel.cells import Drive, Plan, compiled
 from leyden.soen.kernel.fused import fused
@@ -134,6 +135,35 @@ def test_strided_flux_and_gradients_are_taken(way) -> None:
         history = run(way, replace(d, phi=phi), p)
         assert torch.equal(history, expected)
         history.sum().backward()  # an expanded gradient
+
+
+@pytest.mark.parametrize("laid", [Tensor.contiguous, lambda phi: phi.mT.contiguous().mT])
+def test_a_second_backward_pass_finds_the_same(laid) -> None:
+    d, p = drive(3, 8, 5), plan("RateArray", 5)
+    d = replace(d, phi=laid(d.phi.detach()).requires_grad_())
+    loss, leaves = run("compiled", d, p).square().sum(), [t for t in d.tensors if t is not None]
+    first = torch.autograd.grad(loss, leaves, retain_graph=True)
+    for one, other in zip(first, torch.autograd.grad(loss, leaves), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_was_saved_may_come_back_from_elsewhere() -> None:
+    """As with `save_on_cpu`; what was there before belongs to others by then."""
+    d, p = drive(3, 8, 5), plan("RateArray", 5)
+    leaves = [t for t in d.tensors if t is not None]
+    expected = torch.autograd.grad(run("compiled", d, p).square().sum(), leaves)
+    packed: list[Tensor] = []
+
+    def pack(t: Tensor) -> Tensor:
+        packed.append(t.detach())
+        return t.clone()
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        loss = run("compiled", d, p).square().sum()
+    for t in packed:
+        t.fill_(torch.nan)
+    for one, other in zip(torch.autograd.grad(loss, leaves), expected, strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("way", ["compiled", "fused"])

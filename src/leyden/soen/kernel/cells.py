@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from ..torch.rates import Rates
-from .segments import OWN, Wire, advance_all, form_of, retreat_all, together
+from .call import OWN, Call
 from .segments import Segment as Nodes
+from .segments import Wire, advance_all, form_of, retreat_all, together
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Found(NamedTuple):
 def advance(drive: Drive, plan: Plan, keep: bool) -> tuple[Tensor, Tensor | None]:
     """The history, and the flux at each step (batch, time, nodes) where a backward pass is to come."""
     form, tensors = form_of(_nodes(drive, plan), [], drive.dt, plan.rates)
-    histories, fluxes = advance_all(form, tensors, keep)
+    histories, fluxes, _ = advance_all(form, tensors, keep)
     return torch.cat(histories, 2), torch.cat([f for f in fluxes if f is not None], 2) if keep else None
 
 
@@ -134,7 +135,7 @@ def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: Drive, plan: Pl
     needs = [n < len(tensors) - len(form.wires) for n in range(len(tensors))]
     parts = [[t[..., here].contiguous() for here in _places(plan)] for t in (history, flux, given)]
     histories, fluxes, givens = parts
-    found = retreat_all(form, tensors, histories, fluxes, givens, needs)
+    found = retreat_all(Call(form, tensors, histories, fluxes), tensors, givens, needs)
     # those of a kind lie a segment apart, behind the time step
     kinds = [[t for t in found[1 + kind :: OWN] if t is not None] for kind in range(OWN - 2)]
     by_flux, sums = torch.nn.functional.pad(torch.cat(kinds[4], 2), (0, 0, 0, 1)), kinds[:4]

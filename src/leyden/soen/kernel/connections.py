@@ -10,8 +10,9 @@ from torch import Tensor
 from ..torch.edges import Circuits, Edge, EdgeState, Fixed, NoccEdge, WiccEdge
 from ..torch.rates import Rates
 from . import abi
+from .call import EVALUATION, rows_follow, table, threads
 from .drawn import WeightDraws, drawn
-from .segments import EVALUATION, refuse_second_derivatives, rows_follow, table, threads
+from .segments import refuse_second_derivatives
 from .ways import Decision, Way, allowed, circuits_problem
 from .wires import Wires
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from . import abi
+from .call import rows_follow
 from .plan import Drive, Link, Plan, Stepped
-from .segments import refuse_second_derivatives, rows_follow
+from .segments import refuse_second_derivatives
 from .told import Adjoint, Call
 
 

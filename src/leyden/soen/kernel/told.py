@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from . import abi
+from .call import rows_follow, table, threads
 from .plan import SLOTS, Link, Part, Plan
-from .segments import rows_follow, table, threads
 
 
 class Call:

@@ -123,6 +123,7 @@ class Layer(nn.Module):
         )
         self._obey_settings = "learnable" not in birth.compat
         self._rules = dict(self.params.rules())
+        self._names = {name: f"log_{name}" if rule.log else name for name, rule in self._rules.items()}
         self.source_func = str(getattr(self.params, "source_func", "Tanh"))
         self._bounds = {
             self.stored_name(n): stored_box(self.params.box(n), r.log) for n, r in self._rules.items()
@@ -136,15 +137,15 @@ class Layer(nn.Module):
 
     def stored_name(self, name: str) -> str:
         """The name of a parameter in state dictionaries."""
-        return f"log_{name}" if self._rules[name].log else name
+        return self._names[name]
 
     def held(self, name: str) -> Tensor:
         """A parameter as it is stored; under `torch.func` it is a plain tensor."""
-        return getattr(self, self.stored_name(name))
+        return getattr(self, self._names[name])
 
     def stored(self) -> list[Tensor]:
         """All parameters as they are stored."""
-        return [self.held(name) for name in self._rules]
+        return [getattr(self, name) for name in self._names.values()]
 
     def settle_learnable(self) -> None:
         """Decide for each parameter whether it is trained; called once, when all of them are there."""

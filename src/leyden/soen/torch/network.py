@@ -129,7 +129,7 @@ class Network(nn.Module):
     @property
     def ordered(self) -> list[Layer]:
         """The layers in order of evaluation."""
-        return cast(list[Layer], [*self.layers])
+        return cast(list[Layer], [*self.layers._modules.values()])
 
     def layer(self, layer_id: int) -> Layer:
         """The layer of that number; its place in ``layers`` may differ."""
@@ -266,10 +266,10 @@ class Network(nn.Module):
         for layer in self.ordered:
             layer.clamp_()
         for key, box in self._boxes.items():
-            # `data`, so that a second forward does not void what the first one saved for its backward
-            if not isinstance(self.connections[key], nn.Parameter):
+            if not isinstance(held := self.connections[key], nn.Parameter):
                 continue
-            weight = self.connections[key].data
+            # `data`, so that a second forward does not void what the first one saved for its backward
+            weight = held.data
             if box.min is not None or box.max is not None:
                 weight.clamp_(box.min, box.max)
             if key in self.signs:

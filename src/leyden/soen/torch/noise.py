@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -33,7 +34,7 @@ class Levels:
         perturb = {k: v for k, v in (dict(self.perturb) | {key: (mean, std)}).items() if any(v)}
         return replace(self, perturb=perturb)
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         """What is disturbed."""
         return frozenset(self.noise) | frozenset(self.perturb)

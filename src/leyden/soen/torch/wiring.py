@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ class Tensors(nn.Module):
             self.register_buffer(name, tensor)
 
     def __getitem__(self, name: str) -> Tensor:
-        return self.get_buffer(name)
+        return cast(Tensor, self._buffers[name])
 
     def __contains__(self, name: str) -> bool:
         return name in self._buffers

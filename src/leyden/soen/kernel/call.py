@@ -1,0 +1,175 @@
+"""One call of the kernel for nodes with one state: its structures, and the tensors that they point into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import torch
+from torch import Tensor
+
+from ..torch.rates import Rates
+from . import abi
+
+#: source function evaluations and multiplications below which a second thread costs more than it saves
+SMALL = 4e6
+#: a source function costs about as much as so many multiplications
+EVALUATION = 80
+#: tensors of a segment: offset, bias, plus, minus, flux, start, noise on g, noise on s
+OWN = 8
+
+#: where a tensor is, and its strides
+Place = tuple[int | None, tuple[int, ...]]
+NOWHERE: Place = (None, (0,))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a call does besides its tensors.
+
+    Args:
+        batch: Samples.
+        steps: Time steps.
+        kinds: Source function, arms, logarithms and nodes of each segment.
+        outers: Nodes of each signal that comes from outside.
+        wires: Source, target, whether late.
+        rates: The rate table, where a source function looks it up.
+    """
+
+    batch: int
+    steps: int
+    kinds: Sequence[tuple[int, int, bool, int]]
+    outers: Sequence[int]
+    wires: Sequence[tuple[int, int, bool]]
+    rates: Rates | None
+
+    @property
+    def own(self) -> int:
+        """How many tensors there are before those of the segments: the time step, and outer signals."""
+        return 1 + len(self.outers)
+
+    def threads(self) -> int:
+        """How many threads are worth their start."""
+        widths = [nodes for *_, nodes in self.kinds]
+        products = sum(
+            2 * widths[to] * (widths[source] if source >= 0 else self.outers[-1 - source])
+            for source, to, _ in self.wires
+        )
+        return threads(self.batch, self.batch * self.steps * (products + EVALUATION * sum(widths)))
+
+
+class Call:
+    """The structures of one call.
+
+    Args:
+        form: What it does.
+        tensors: Time step, outer signals, those of the segments, weights.
+        histories: Of each segment.
+        fluxes: Of each segment, None where they are not kept.
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        tensors: Sequence[Tensor | None],
+        histories: Sequence[Tensor],
+        fluxes: Sequence[Tensor | None],
+    ) -> None:
+        self.form, self.made_for = form, places(tensors, histories, fluxes)
+        laid = [t if t is None or t.is_contiguous() else followed(t) for t in tensors]
+        self.copies = [copy for copy, t in zip(laid, tensors, strict=True) if copy is not t]
+        at = places(laid, histories, fluxes) if self.copies else self.made_for
+        self.segments = (abi.Segment * len(form.kinds))()
+        first, count = form.own, len(form.kinds)
+        results = len(tensors)
+        for n, (source, arms, logs, nodes) in enumerate(form.kinds):
+            offset, bias, plus, minus, phi, start, g_noise, s_noise = at[first : first + OWN]
+            history, flux = at[results + n], at[results + count + n]
+            self.segments[n] = abi.Segment(
+                nodes, source, arms, logs, phi[1][0], start[1][0], 0, phi[0], start[0],
+                offset[0], bias[0], plus[0], minus[0], g_noise[0], s_noise[0], flux[0], history[0],
+            )  # fmt: skip
+            first += OWN
+        self.outers = (abi.Outer * len(form.outers))(
+            *(
+                (nodes, strides[0], place)
+                for nodes, (place, strides) in zip(form.outers, at[1:], strict=False)
+            )
+        )
+        self.wires = (abi.Wire * len(form.wires))(
+            *((*wire, place) for wire, (place, _) in zip(form.wires, at[first:], strict=False))
+        )
+        dt = tensors[0]
+        assert dt is not None
+        self.double = dt.dtype == torch.float64
+        self.cells = abi.Cells(
+            form.batch, form.steps, form.threads(), count, len(form.outers), len(form.wires),
+            self.segments, self.outers, self.wires,
+            abi.Table() if form.rates is None else table(form.rates), float(dt),
+        )  # fmt: skip
+
+    def serves(
+        self,
+        tensors: Sequence[Tensor | None],
+        histories: Sequence[Tensor],
+        fluxes: Sequence[Tensor | None],
+    ) -> bool:
+        """Whether it points into these tensors; saved ones come back elsewhere if somebody moved them."""
+        return places(tensors, histories, fluxes) == self.made_for
+
+    def advance(self) -> None:
+        """Fill histories and fluxes in."""
+        abi.library().call("leyden_soen_cells", self.double, self.cells)
+
+    def retreat(self, given: Sequence[Tensor | None], found: Sequence[Tensor | None]) -> None:
+        """Fill gradients in.
+
+        Args:
+            given: Gradients of the histories.
+            found: Room for those of the tensors; what goes to an outer signal is added up.
+        """
+        laid = [g if g is None or g.is_contiguous() else followed(g) for g in given]
+        at, n = places(found), self.form.own
+        for outer, (place, _) in zip(self.outers, at[1:n], strict=True):
+            outer.by = place
+        for segment, (place, strides) in zip(self.segments, places(laid), strict=True):
+            segment.given, segment.given_stride = place, strides[0]
+            (
+                segment.by_offset, segment.by_bias, segment.by_plus, segment.by_minus, segment.by_phi,
+                segment.by_start,
+            ) = (place for place, _ in at[n : n + OWN - 2])  # fmt: skip
+            n += OWN
+        for wire, (place, _) in zip(self.wires, at[n:], strict=True):
+            wire.by = place
+        self.cells.by_dt = 0.0
+        abi.library().call("leyden_soen_cells_adjoint", self.double, self.cells)
+        if found[0] is not None:
+            found[0].fill_(self.cells.by_dt)
+
+
+def places(*tensors: Sequence[Tensor | None]) -> list[Place]:
+    """Where tensors are."""
+    return [NOWHERE if t is None else (t.data_ptr(), t.stride()) for t in chain(*tensors)]
+
+
+def table(rates: Rates) -> abi.Table:
+    """A rate table for the library; it points into ``rates``."""
+    return abi.Table(
+        rates.bordered.data_ptr(), rates.rows, rates.columns, float(rates.low), float(rates.high)
+    )
+
+
+def threads(batch: int, work: float) -> int:
+    """How many threads are worth their start."""
+    return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
+
+
+def followed(t: Tensor) -> Tensor:
+    """The tensor laid out such that only its samples may lie apart."""
+    return t if t.dim() == 3 and rows_follow(t) else t.contiguous()
+
+
+def rows_follow(t: Tensor) -> bool:
+    """Whether the steps of a sample lie one behind the other; samples may lie apart."""
+    return t.stride(2) == 1 and t.stride(1) == t.shape[2]
