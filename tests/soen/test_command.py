@@ -88,6 +88,23 @@ def test_arrays_that_fit_nothing_are_refused(tmp_path: Path) -> None:
             simulate(saved, case.arrays["input"], case.arrays | {name: np.zeros(5)})
 
 
+def test_arrays_that_do_not_fit_are_told_with_their_files(tmp_path: Path, capsys) -> None:
+    circuit, given = GOLDEN / "sd_tracking_power.yaml", {"param/layers.1.phi_offset": np.zeros(99)}
+    x = np.load(GOLDEN / "sd_tracking_power.npz")["input"]
+    np.savez(tmp_path / "wide.npz", input=np.concatenate([x, x], 2))
+    np.savez(tmp_path / "right.npz", input=x, **{"init/layer_99": np.zeros(1)})
+    np.savez(tmp_path / "wrong.npz", **given)
+    for words, place in (
+        (["wide.npz"], "in the input of wide.npz\n"),
+        (["right.npz"], "in the initial states of right.npz\n"),
+        (["wide.npz", "--parameters", "wrong.npz"], " in the parameters of wrong.npz\n"),
+    ):
+        inputs = [str(tmp_path / w) if w.endswith("npz") else w for w in words]
+        line = ["simulate", str(circuit), "--input", *inputs, "--output", str(tmp_path / "out.npz")]
+        assert main(line) == 2
+        assert place in capsys.readouterr().err.replace(f"{tmp_path}/", "")
+
+
 def test_an_input_file_without_an_input_is_refused(tmp_path: Path, capsys) -> None:
     np.savez(tmp_path / "x.npz", inputs=np.zeros((1, 2, 3)))
     words = [

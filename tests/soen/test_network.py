@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -153,6 +154,19 @@ def test_a_learnable_time_step_is_trained_whatever_happened_to_the_network(tmp_p
         net.dt.fill_(-3.0)
     net(some_input())
     assert float(net.dt.detach()) > 0.0
+
+
+@pytest.mark.parametrize("input_type", ["state", "flux"])
+def test_a_learnable_time_step_that_nothing_uses_is_said_and_waits_for_no_gradient(input_type) -> None:
+    described = tree("RNN", dt_learnable=True, input_type=input_type)
+    described["layers"][0]["layer_type"] = "SingleDendrite"  # which takes steps only where flux comes in
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        net = soen.build(described, seed=0, table=TABLE)
+    net(some_input()).sum().backward()
+    used = input_type == "flux"
+    assert (net.dt.grad is not None) == net.dt.requires_grad == used
+    assert [w.category.__name__ for w in said] == ([] if used else ["UntrainedWarning"])
 
 
 def test_learnable_settings_are_obeyed() -> None:

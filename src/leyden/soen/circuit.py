@@ -174,6 +174,13 @@ class Circuit(Frozen):
         names = [getattr(owner, "source_func", None) for owner in owners]
         return any(SOURCES[name].table for name in names if name is not None)
 
+    @property
+    def uses_dt(self) -> bool:
+        """Whether the time step acts on anything: layers that are not the input itself, or circuits."""
+        layers = self.ordered[1:] if self.simulation.input_type == "state" else self.ordered
+        circuits = any(c.params.mode != "fixed" for c in self.connections)
+        return circuits or any(layer.params.timed for layer in layers)
+
 
 def _leads_back(connections: Any) -> bool:
     """Whether any connection leads to an earlier layer; what is no connection at all is reported later."""

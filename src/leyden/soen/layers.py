@@ -34,6 +34,7 @@ class LayerParams(Polarity):
     """
 
     internal: ClassVar[bool] = False  # whether a self connection acts
+    timed: ClassVar[bool] = False  # whether the time step is part of the equation
     weights: ClassVar[tuple[str, ...]] = ()  # names of trained matrices and biases besides the parameters
     solvers: ClassVar[tuple[str, ...]] = ("FE",)
 
@@ -100,6 +101,7 @@ class SingleDendrite(LayerParams):
     """Leaky integrator: s' = gamma_plus g(phi + phi_offset, bias_current - s) - gamma_minus s."""
 
     internal = True
+    timed = True
     solvers = ("FE", "PS", "PARARNN")
 
     source_func: SourceName = "RateArray"
@@ -129,6 +131,7 @@ class MultiplierWICC(LayerParams):
     """Multiplier with collection coil: the difference of two source functions, integrated like a dendrite."""
 
     internal = True
+    timed = True
 
     source_func: SourceName = "RateArray"
     phi_y: Parameter = number(0.1)
@@ -141,6 +144,7 @@ class MultiplierNOCC(LayerParams):
     """Multiplier without collection coil: two arms s1, s2 and their common output m, the layer's state."""
 
     internal = True
+    timed = True
 
     source_func: SourceName = "RateArray"
     phi_y: Parameter = number(0.1)

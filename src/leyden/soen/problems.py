@@ -24,7 +24,7 @@ class CircuitError(UserError):
 
     def __init__(self, problems: Sequence[str], name: str = "the circuit") -> None:
         assert problems
-        self.problems = list(problems)
+        self.problems, self.name = list(problems), name
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {name}"
         super().__init__("\n".join([count, *(f"  {p}" for p in self.problems)]))
 

@@ -61,7 +61,7 @@ def run(args: Namespace) -> int:
     if args.plot:
         saved = _recording(saved)
         plot.ready(args.plot, len(x), args.sample or 0)
-    with _warnings_told():
+    with _warnings_told(), _files_named(args):
         found = simulate(saved, x, given, dtype=args.dtype, seed=args.seed, table=table)
         for name, array in found.items():
             if not np.isfinite(array).all():
@@ -107,6 +107,21 @@ def _given(args: Namespace, held: Arrays) -> Arrays:
         note = f"{len(unused)} parameters, which are not used; give --parameters {args.input}"
         print(f"{args.input} also has {note}")
     return initial | given
+
+
+@contextmanager
+def _files_named(args: Namespace) -> Generator[None]:
+    """Problems in arrays tell the file that has them."""
+    from leyden.soen.problems import CircuitError
+
+    both = " and ".join(str(file) for file in (args.input, args.parameters) if file)
+    files = {"the input": args.input, "the parameters": args.parameters, "the initial states": both}
+    try:
+        yield
+    except CircuitError as error:
+        if error.name not in files:
+            raise
+        raise CircuitError(error.problems, f"{error.name} of {files[error.name]}") from None
 
 
 @contextmanager

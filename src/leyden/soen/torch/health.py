@@ -28,6 +28,10 @@ class UnrecordedWarning(UserWarning):
     """Something is to be recorded that a layer does not have."""
 
 
+class UntrainedWarning(UserWarning):
+    """Something is to be trained that nothing depends on."""
+
+
 def has_power(params: LayerParams) -> bool:
     """Whether power and energy of a layer can be told: of dendrites, whose states are what they show."""
     return type(params) is SingleDendrite
@@ -46,6 +50,16 @@ def warn_unrecorded(circuit: Circuit) -> None:
         warnings.warn(
             f"track_power knows SingleDendrite layers only, so there is none of layer {', '.join(without)}",
             UnrecordedWarning,
+            stacklevel=4,
+        )
+
+
+def warn_untrained(circuit: Circuit) -> None:
+    """Warn where the time step is to be trained, but nothing takes steps of that length."""
+    if circuit.simulation.dt_learnable and not circuit.uses_dt:
+        warnings.warn(
+            "dt_learnable trains nothing: no dendrite, multiplier, soma or connection with circuits is there",
+            UntrainedWarning,
             stacklevel=4,
         )
 

@@ -21,7 +21,7 @@ from . import names
 from .draws import Drawn, draw, fan_outs
 from .ends import Ends
 from .evaluate import Forward, Outcome, evaluate
-from .health import warn_outside, warn_unrecorded, warn_unstable
+from .health import warn_outside, warn_unrecorded, warn_unstable, warn_untrained
 from .inputs import Initial, fitted, state_names
 from .kinds.dendrite import refuse_loops_off_the_diagonal
 from .kinds.table import make
@@ -65,6 +65,7 @@ class Network(nn.Module):
         self.circuit = circuit
         self.junction = standard()
         warn_unrecorded(circuit)
+        warn_untrained(circuit)
         chosen = next(s for s in (seed, circuit.seed, 0) if s is not None)
         generator = Generator().manual_seed(chosen)
         drawn = draw(circuit, generator, chosen) if drawn is None else drawn
@@ -77,7 +78,8 @@ class Network(nn.Module):
             self.ordered[0].requires_grad_(False)
         dt = torch.tensor(float(circuit.simulation.dt))
         if circuit.simulation.dt_learnable:
-            self.dt = nn.Parameter(dt)
+            # a distributed reduction would wait for the gradient of one that nothing uses
+            self.dt = nn.Parameter(dt, requires_grad=circuit.uses_dt)
         else:
             self.register_buffer("dt", dt)
         if circuit.uses_table:
