@@ -88,13 +88,14 @@ def warn_outside(network: Network, histories: Mapping[int, Tensor]) -> None:
 
 def warn_unstable(network: Network) -> None:
     """Warn for each layer whose leak overshoots in one step: forward Euler needs dt gamma_minus below 2."""
-    for spec in network.circuit.layers:
-        if "gamma_minus" not in spec.params.rules():
+    for layer in network.ordered:
+        if "gamma_minus" not in layer.params.rules():
             continue
-        step = float((network.dt * network.layer(spec.layer_id).values()["gamma_minus"]).detach().amax())
+        largest = layer.held("gamma_minus").detach().amax()  # it is stored as its logarithm
+        step = float(network.dt.detach() * largest.exp())
         if step >= 2.0:
             warnings.warn(
-                f"layer {spec.layer_id}: dt gamma_minus is {step:.3g}, which explodes from 2 on; shorten dt",
+                f"layer {layer.layer_id}: dt gamma_minus is {step:.3g}, which explodes from 2 on; shorten dt",
                 UnstableWarning,
                 stacklevel=4,
             )
