@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import torch
 from torch import Generator, Tensor
@@ -23,6 +22,11 @@ class Levels:
     noise: Mapping[str, float] = field(default_factory=dict[str, float])
     relative: bool = False
     perturb: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    #: what is disturbed
+    keys: frozenset[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", frozenset(self.noise) | frozenset(self.perturb))
 
     def with_noise(self, key: str, std: float, relative: bool = False) -> Levels:
         """The same levels with another standard deviation of the noise on ``key``; 0 removes it."""
@@ -33,11 +37,6 @@ class Levels:
         """The same levels with another offset on ``key``; zeros remove it."""
         perturb = {k: v for k, v in (dict(self.perturb) | {key: (mean, std)}).items() if any(v)}
         return replace(self, perturb=perturb)
-
-    @cached_property
-    def keys(self) -> frozenset[str]:
-        """What is disturbed."""
-        return frozenset(self.noise) | frozenset(self.perturb)
 
 
 SILENT = Levels()
