@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from leyden.soen.kernel.cells import Drive, Plan, compiled
 from leyden.soen.kernel.fused import fused
+from leyden.soen.torch.sources import CLOSED
 from tests.soen.kernel.circuits import SOURCES, drive, plan, rates, stepped
 
 NAMES = [f.name for f in fields(Drive)]
@@ -104,6 +106,29 @@ def test_single_precision_is_double_precision_rounded(name) -> None:
     assert difference < 1e-5
 
 
+@pytest.mark.parametrize("name", ["Tanh", "Telu", "SimpleGELU", "ReLU"])
+def test_slopes_of_single_precision_are_those_of_double_precision_at_any_flux(name) -> None:
+    """A slope that cancels where a source function is flat would be multiplied by whatever is large there."""
+    d, p = drive(1, 1, 241, loop=False), plan(name, 241)
+    d = replace(d, phi=torch.linspace(-30, 30, 241, dtype=torch.float64).view(1, 1, -1))
+    single = Drive(**{n: None if (t := getattr(d, n)) is None else t.detach().float() for n in NAMES})
+    slopes: list[Tensor] = []
+    for given in (single, d):
+        phi = given.phi.detach().requires_grad_()
+        (by_phi,) = torch.autograd.grad(run("compiled", replace(given, phi=phi), p).sum(), phi)
+        slopes.append((by_phi / (given.dt * given.plus)).detach().double())
+    torch.testing.assert_close(*slopes, atol=5e-5, rtol=0)
+
+
+@pytest.mark.parametrize("way", ["compiled", "fused"])
+def test_a_large_flux_has_a_gradient(way) -> None:
+    d = replace(
+        drive(1, 2, 3, loop=False), phi=torch.full((1, 2, 3), 1e4, dtype=torch.float64, requires_grad=True)
+    )
+    for name in CLOSED:
+        assert torch.autograd.grad(run(way, d, plan(name, 3)).sum(), d.phi)[0].isfinite().all(), name
+
+
 def test_threads_change_nothing() -> None:
     d, p = drive(37, 30, 64), plan("RateArray", 64)
     before = torch.get_num_threads()
@@ -164,6 +189,33 @@ def test_what_was_saved_may_come_back_from_elsewhere() -> None:
         t.fill_(torch.nan)
     for one, other in zip(torch.autograd.grad(loss, leaves), expected, strict=True):
         assert torch.equal(one, other)
+
+
+def test_two_backward_passes_at_once_do_not_meet() -> None:
+    d, p = drive(8, 40, 16), plan("RateArray", 16)
+    for _ in range(20):
+        history = run("compiled", d, p)
+        given = [torch.rand(history.shape, dtype=history.dtype) for _ in range(2)]
+
+        def back(upstream: Tensor, history: Tensor = history) -> Tensor:
+            return torch.autograd.grad(history, d.weight, upstream, retain_graph=True)[0]
+
+        alone = [back(upstream) for upstream in given]
+        with ThreadPoolExecutor(2) as threads:
+            for together, expected in zip(threads.map(back, given), alone, strict=True):
+                assert torch.equal(together, expected)
+
+
+def test_only_what_the_backward_pass_reads_is_saved() -> None:
+    d, long = drive(3, 50, 5, noise=True), list[Tensor]()
+
+    def pack(t: Tensor) -> Tensor:
+        long.extend([t] * (t.dim() == 3))
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        run("compiled", d, plan("RateArray", 5))
+    assert len(long) == 3  # history, flux, and the noise on g, which is a part of the drive
 
 
 @pytest.mark.parametrize("way", ["compiled", "fused"])

@@ -345,3 +345,37 @@ def test_torch_func_takes_steps() -> None:
 
     torch.func.grad(watched)(torch.rand(2, 3, 3))
     assert told == ["torch.func transforms it"]
+
+
+def test_blocks_end_where_they_began() -> None:
+    with at_most("steps"):
+        with at_most("fused"):
+            with at_most("steps"):
+                pass
+            assert ways.allowed() == "fused"
+        assert ways.allowed() == "steps"
+
+
+@pytest.mark.parametrize("way", ["compiled", "fused", "steps"])
+@pytest.mark.parametrize("name", ["dendrites", "multipliers", "WICC", "feedback"])
+def test_no_samples_have_empty_histories(name: str, way: ways.Way) -> None:
+    net = {
+        "dendrites": lambda: network(dendrites(), loop()),
+        "multipliers": lambda: network(multipliers(), loop()),
+        "WICC": lambda: network(dendrites(), loop(**WICC)),
+        "feedback": lambda: network(dendrites(), FEEDBACK, network_evaluation_method=GS),
+    }[name]()
+    x = torch.rand(0, 5, 3, dtype=torch.float64, requires_grad=True)
+    with at_most(way):
+        history = net(x)
+        history.sum().backward()
+    assert history.shape == (0, 6, 4)
+
+
+def test_weights_of_another_precision_are_refused() -> None:
+    net = network(dendrites(), loop())
+    net.connections["J_1_to_2"] = torch.nn.Parameter(net.connections["J_1_to_2"].detach().float())
+    with pytest.raises(
+        soen.CircuitError, match="one precision on one device, but got float32 on cpu and float64"
+    ):
+        net(torch.rand(2, 5, 3, dtype=torch.float64))

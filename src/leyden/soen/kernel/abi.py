@@ -215,13 +215,11 @@ def library() -> Library:
     """The library of this machine; where there is none, the log says once why."""
     try:
         loaded = ctypes.CDLL(str(compiler.library()))
+        if loaded.leyden_soen_abi() != ABI:
+            raise OSError(f"the library has ABI {loaded.leyden_soen_abi()}, but this version needs {ABI}")
     except (compiler.NoCompilerError, OSError) as error:
         getLogger("leyden").info("circuits run on torch operations, which is slower: %s", error)
         return Library(problem=str(error))
-    if loaded.leyden_soen_abi() != ABI:
-        return Library(
-            problem=f"the library has ABI {loaded.leyden_soen_abi()}, but this version needs {ABI}"
-        )
     for name in FUNCTIONS:
         for precision in ("f32", "f64"):
             getattr(loaded, f"{name}_{precision}").restype = c_int

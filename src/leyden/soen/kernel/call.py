@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import torch
 from torch import Tensor
 
+from ..problems import CircuitError
 from ..torch.rates import Rates
 from . import abi
 
@@ -49,6 +49,17 @@ class Form:
         """How many tensors there are before those of the segments: the time step, and outer signals."""
         return 1 + len(self.outers)
 
+    def takes_strides(self, number: int) -> bool:
+        """Whether samples of a tensor may lie apart: those of outer signals and fluxes."""
+        return number < self.own or (number - self.own) % OWN == 4
+
+    def seen_back(self, tensors: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The tensors without those that the adjoint does not look at: flux, start, noise on s."""
+        seen, end = [*tensors], self.own + OWN * len(self.kinds)
+        for place in (4, 5, 7):
+            seen[self.own + place : end : OWN] = [None] * len(self.kinds)
+        return seen
+
     def threads(self) -> int:
         """How many threads are worth their start."""
         widths = [nodes for *_, nodes in self.kinds]
@@ -64,7 +75,7 @@ class Call:
 
     Args:
         form: What it does.
-        tensors: Time step, outer signals, those of the segments, weights.
+        tensors: Time step, outer signals, those of the segments, weights; back, those of `Form.seen_back`.
         histories: Of each segment.
         fluxes: Of each segment, None where they are not kept.
     """
@@ -76,16 +87,22 @@ class Call:
         histories: Sequence[Tensor],
         fluxes: Sequence[Tensor | None],
     ) -> None:
-        self.form, self.made_for = form, places(tensors, histories, fluxes)
-        laid = [t if t is None or t.is_contiguous() else followed(t) for t in tensors]
+        dt = tensors[0]
+        assert dt is not None
+        self.form, self.double = form, dt.dtype == torch.float64
+        laid = [
+            t if t is None or t.is_contiguous() else followed(t, form.takes_strides(n))
+            for n, t in enumerate(tensors)
+        ]
+        #: tensors of its own that it points into
         self.copies = [copy for copy, t in zip(laid, tensors, strict=True) if copy is not t]
-        at = places(laid, histories, fluxes) if self.copies else self.made_for
+        at, first = places(laid), form.own
         self.segments = (abi.Segment * len(form.kinds))()
-        first, count = form.own, len(form.kinds)
-        results = len(tensors)
-        for n, (source, arms, logs, nodes) in enumerate(form.kinds):
+        for n, (kind, history, flux) in enumerate(
+            zip(form.kinds, places(histories), places(fluxes), strict=True)
+        ):
+            source, arms, logs, nodes = kind
             offset, bias, plus, minus, phi, start, g_noise, s_noise = at[first : first + OWN]
-            history, flux = at[results + n], at[results + count + n]
             self.segments[n] = abi.Segment(
                 nodes, source, arms, logs, phi[1][0], start[1][0], 0, phi[0], start[0],
                 offset[0], bias[0], plus[0], minus[0], g_noise[0], s_noise[0], flux[0], history[0],
@@ -93,30 +110,18 @@ class Call:
             first += OWN
         self.outers = (abi.Outer * len(form.outers))(
             *(
-                (nodes, strides[0], place)
-                for nodes, (place, strides) in zip(form.outers, at[1:], strict=False)
+                (n, strides[0], place)
+                for n, (place, strides) in zip(form.outers, at[1 : form.own], strict=True)
             )
         )
         self.wires = (abi.Wire * len(form.wires))(
-            *((*wire, place) for wire, (place, _) in zip(form.wires, at[first:], strict=False))
+            *((*wire, place) for wire, (place, _) in zip(form.wires, at[first:], strict=True))
         )
-        dt = tensors[0]
-        assert dt is not None
-        self.double = dt.dtype == torch.float64
         self.cells = abi.Cells(
-            form.batch, form.steps, form.threads(), count, len(form.outers), len(form.wires),
+            form.batch, form.steps, form.threads(), len(form.kinds), len(form.outers), len(form.wires),
             self.segments, self.outers, self.wires,
             abi.Table() if form.rates is None else table(form.rates), float(dt),
         )  # fmt: skip
-
-    def serves(
-        self,
-        tensors: Sequence[Tensor | None],
-        histories: Sequence[Tensor],
-        fluxes: Sequence[Tensor | None],
-    ) -> bool:
-        """Whether it points into these tensors; saved ones come back elsewhere if somebody moved them."""
-        return places(tensors, histories, fluxes) == self.made_for
 
     def advance(self) -> None:
         """Fill histories and fluxes in."""
@@ -142,15 +147,31 @@ class Call:
             n += OWN
         for wire, (place, _) in zip(self.wires, at[n:], strict=True):
             wire.by = place
-        self.cells.by_dt = 0.0
         abi.library().call("leyden_soen_cells_adjoint", self.double, self.cells)
         if found[0] is not None:
             found[0].fill_(self.cells.by_dt)
 
 
-def places(*tensors: Sequence[Tensor | None]) -> list[Place]:
+def refuse_mixture(tensors: Sequence[Tensor | None]) -> None:
+    """A kernel reads numbers of one precision from one memory, whatever they are.
+
+    Raises:
+        CircuitError: The tensors differ in type or device.
+    """
+    kinds = {(t.dtype, t.device) for t in tensors if t is not None}
+    if len(kinds) > 1:
+        found = " and ".join(
+            sorted(f"{str(dtype).removeprefix('torch.')} on {device}" for dtype, device in kinds)
+        )
+        rule = "a circuit computes in one precision on one device"
+        raise CircuitError(
+            [f"{rule}, but got {found}; write network.to(dtype=..., device=...)"], "the tensors"
+        )
+
+
+def places(tensors: Sequence[Tensor | None]) -> list[Place]:
     """Where tensors are."""
-    return [NOWHERE if t is None else (t.data_ptr(), t.stride()) for t in chain(*tensors)]
+    return [NOWHERE if t is None else (t.data_ptr(), t.stride()) for t in tensors]
 
 
 def table(rates: Rates) -> abi.Table:
@@ -165,9 +186,9 @@ def threads(batch: int, work: float) -> int:
     return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
 
 
-def followed(t: Tensor) -> Tensor:
-    """The tensor laid out such that only its samples may lie apart."""
-    return t if t.dim() == 3 and rows_follow(t) else t.contiguous()
+def followed(t: Tensor, strided: bool = True) -> Tensor:
+    """The tensor laid out such that only its samples may lie apart, where they may."""
+    return t if strided and t.dim() == 3 and rows_follow(t) else t.contiguous()
 
 
 def rows_follow(t: Tensor) -> bool:

@@ -135,7 +135,7 @@ def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: Drive, plan: Pl
     needs = [n < len(tensors) - len(form.wires) for n in range(len(tensors))]
     parts = [[t[..., here].contiguous() for here in _places(plan)] for t in (history, flux, given)]
     histories, fluxes, givens = parts
-    found = retreat_all(Call(form, tensors, histories, fluxes), tensors, givens, needs)
+    found = retreat_all(Call(form, tensors, histories, fluxes), tensors, givens, needs, histories)
     # those of a kind lie a segment apart, behind the time step
     kinds = [[t for t in found[1 + kind :: OWN] if t is not None] for kind in range(OWN - 2)]
     by_flux, sums = torch.nn.functional.pad(torch.cat(kinds[4], 2), (0, 0, 0, 1)), kinds[:4]

@@ -43,7 +43,9 @@ def driven(source: Source, arms: int, phi: Tensor, offset: Tensor, bias: Tensor,
 
 @contextmanager
 def few_threads(elements: int) -> Generator[None]:
-    """One thread inside the block where steps have few elements; this sets those of the calling thread alone.
+    """One thread inside the block where steps have few elements.
+
+    Other threads keep theirs, but one whose first work on torch falls into the block starts with one.
 
     Args:
         elements: Of a step.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..torch.rates import Rates
 from . import abi
-from .call import Call, Form
+from .call import OWN, Call, Form, places, refuse_mixture
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,7 @@ def together(
         rates: The rate table, where a source function looks it up.
     """
     form, tensors = form_of(segments, outers, dt, rates)
+    refuse_mixture(tensors)
     return _Together.apply(form, *tensors)  # type: ignore[no-any-return]
 
 
@@ -115,13 +116,21 @@ def advance_all(
 
 
 def retreat_all(
-    call: Call, tensors: Sequence[Tensor | None], given: Sequence[Tensor | None], needs: Sequence[bool]
+    call: Call,
+    tensors: Sequence[Tensor | None],
+    given: Sequence[Tensor | None],
+    needs: Sequence[bool],
+    histories: Sequence[Tensor],
 ) -> list[Tensor | None]:
-    """Gradients of the tensors that need one, from those of the histories."""
+    """Gradients of the tensors that need one, from those of the histories; noise has none."""
+    form, like = call.form, [*tensors]
+    for n, history in enumerate(histories):
+        first = form.own + OWN * n
+        like[first + 4 : first + OWN] = history[:, 1:], history[:, 0], None, None
     found: list[Tensor | None] = []
-    for n, (t, wanted) in enumerate(zip(tensors, needs, strict=True)):
+    for n, (t, wanted) in enumerate(zip(like, needs, strict=True)):
         # what goes to an outer signal is added up
-        make = torch.zeros_like if 0 < n < call.form.own else torch.empty_like
+        make = torch.zeros_like if 0 < n < form.own else torch.empty_like
         found.append(make(t, memory_format=torch.contiguous_format) if t is not None and wanted else None)
     call.retreat(given, found)
     return found
@@ -134,20 +143,26 @@ class _Together(torch.autograd.Function):
         keep = any(ctx.needs_input_grad)
         histories, fluxes, call = advance_all(form, tensors, keep)
         if keep:
-            ctx.save_for_backward(*tensors, *histories, *fluxes)
-            ctx.call = call
+            saved = [*form.seen_back(tensors), *histories, *fluxes]
+            ctx.save_for_backward(*saved)
+            ctx.form = form
+            # for one backward pass, as two may run at once; and what it has copied is not worth its memory
+            ctx.calls = [] if call.copies else [(call, places(saved))]
         return tuple(histories)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         refuse_second_derivatives()
-        call, saved, needs = ctx.call, ctx.saved_tensors, ctx.needs_input_grad[1:]
+        saved, needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
         end = len(needs)
-        middle = end + len(grads)
-        given = saved[:end], saved[end:middle], saved[middle:]
-        if not call.serves(*given):
-            call = Call(call.form, *given)
-        return None, *retreat_all(call, given[0], grads, needs)
+        tensors, histories, fluxes = saved[:end], saved[end : end + len(grads)], saved[end + len(grads) :]
+        try:
+            call, there = ctx.calls.pop()
+        except IndexError:
+            call, there = None, []
+        if call is None or there != places(saved):  # hooks may bring what was saved back to another place
+            call = Call(ctx.form, tensors, histories, fluxes)
+        return None, *retreat_all(call, tensors, grads, needs, histories)
 
 
 def refuse_second_derivatives() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from . import abi
-from .call import rows_follow
+from .call import refuse_mixture, rows_follow
 from .plan import Drive, Link, Plan, Stepped
 from .segments import refuse_second_derivatives
 from .told import Adjoint, Call
@@ -18,9 +18,9 @@ from .told import Adjoint, Call
 def advanced(drive: Drive, plan: Plan) -> Stepped:
     """All steps of all layers."""
     slots = [slot for slots in drive.slots for slot in slots]
-    history, flux, hidden, circuits = _Together.apply(  # type: ignore[misc]
-        plan, drive.phi, drive.start, drive.hidden, drive.circuits, drive.dt, *slots, *drive.weights
-    )
+    tensors = [drive.phi, drive.start, drive.hidden, drive.circuits, drive.dt, *slots, *drive.weights]
+    refuse_mixture(tensors)
+    history, flux, hidden, circuits = _Together.apply(plan, *tensors)  # type: ignore[misc]
     return Stepped(history=history, flux=flux, hidden=hidden, circuits=circuits)
 
 

@@ -21,7 +21,7 @@ def tanh(phi: Tensor, current: Tensor) -> Tensor:
 
 def telu(phi: Tensor, current: Tensor) -> Tensor:
     """phi tanh(exp(phi))."""
-    return phi * torch.tanh(torch.exp(phi))
+    return phi * torch.tanh(torch.exp(phi.clamp(max=20.0)))  # 1 long before; infinity has no gradient
 
 
 def simple_gelu(phi: Tensor, current: Tensor) -> Tensor:

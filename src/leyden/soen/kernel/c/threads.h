@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,10 +58,16 @@ static void serve_all(void *given) {
 /* libgomp's, and that of others that stand for it: run by `count` threads, this one among them; null without it */
 extern void GOMP_parallel(void (*work)(void *), void *context, unsigned count, unsigned flags) __attribute__((weak));
 
-/* The process that the library was loaded in. One that was forked from it does not have its threads, which OpenMP would
-   wait for. */
+/* The process that may use the threads of OpenMP. One that was forked does not have those of its parent, which OpenMP
+   would wait for: neither a child of the one that the library was loaded in, nor one that was forked before that. */
 static pid_t home;
-__attribute__((constructor)) static void settle(void) { home = getpid(); }
+__attribute__((constructor)) static void settle(void) {
+    unsigned flags = 0;
+    FILE *status = fopen("/proc/self/stat", "r");
+    if (status && fscanf(status, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %u", &flags) != 1) flags = 0;
+    if (status) fclose(status);
+    home = flags & 0x40 ? 0 : getpid(); /* PF_FORKNOEXEC: forked, and no other program started since */
+}
 
 /* Whether the shares were served by the threads of OpenMP. */
 static int serve_by_openmp(shared *s) {
