@@ -43,7 +43,8 @@ def write_npz(path: Path, columns: Columns, classes: Sequence[str]) -> None:
     import numpy as np
 
     arrays: dict[str, Any] = {**columns, **({"classes": np.array(classes)} if classes else {})}
-    np.savez(path, **arrays)
+    with path.open("wb") as file:  # numpy would change the name of a file without its ending
+        np.savez(file, **arrays)
 
 
 def write_parquet(path: Path, columns: Columns, classes: Sequence[str]) -> None:

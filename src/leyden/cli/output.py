@@ -1,16 +1,18 @@
-"""Where a command writes: told before the work, not after."""
+"""Where a command writes: told before the work, and what was there stays until the new file is whole."""
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
 
-def ready(path: Path, option: str, read: tuple[Path | None, ...] = ()) -> None:
-    """Make the folder of a file to be written.
+def ready(path: Path, option: str, read: Iterable[Path | None] = ()) -> None:
+    """See that a file can be written, without leaving a trace.
 
     Args:
-        path: The file; one that exists is replaced.
+        path: The file; one that exists is to be replaced.
         option: The option that named it.
         read: Files that the command reads, which must stay.
 
@@ -19,15 +21,31 @@ def ready(path: Path, option: str, read: tuple[Path | None, ...] = ()) -> None:
     """
     from leyden.spec.errors import UserError
 
-    if path.is_dir():
-        raise UserError(f"{option} must name a file, but {path} is a folder")
-    if any(other is not None and other.exists() and path.exists() and path.samefile(other) for other in read):
-        raise UserError(f"{option} {path} would replace a file that is read; name another")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise UserError(f"{option} must name a file, but {path} is a folder")
+        if any(other is not None and same(path, other) for other in read):
+            raise UserError(f"{option} {path} would replace a file that is read; name another")
         if path.exists():
             path.open("ab").close()
-        else:  # what the file system says, not what the permissions let one hope
-            TemporaryFile(dir=path.parent).close()
+        # what the file system says, not what the permissions let one hope
+        TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())).close()
     except OSError as error:
         raise UserError(f"{option} {path} cannot be written: {error.strerror}; name another place") from None
+
+
+def same(path: Path, other: Path) -> bool:
+    """Whether two names are of one file, which need not exist yet."""
+    return path.resolve() == other.resolve() or (path.exists() and other.exists() and path.samefile(other))
+
+
+@contextmanager
+def replacing(path: Path) -> Generator[Path]:
+    """Where to write instead: it becomes ``path`` once it is whole, and vanishes if it never is."""
+    from leyden.runs import atomic
+
+    if path.exists() and not path.is_file():  # a device, such as /dev/null, has to stay one
+        yield path
+        return
+    with atomic.replacing(path.resolve()) as beside:  # a link stays one, too
+        yield beside

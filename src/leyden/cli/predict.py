@@ -48,7 +48,8 @@ def run(args: Namespace) -> int:
     rows = np.arange(len(dataset)) if dataset.rows is None else dataset.rows
     predicted = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     columns = {"row": rows, **targets(dataset), **predicted}
-    write(args.output, columns, parts.info.classes)
+    with output.replacing(args.output) as file:
+        write(file, columns, parts.info.classes)
     terminal.facts(
         {
             "file": str(args.output),

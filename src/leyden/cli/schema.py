@@ -37,7 +37,8 @@ def run(args: Namespace) -> int:
         print(text, end="")
     else:
         output.ready(args.output, "--output")
-        args.output.write_text(text)
+        with output.replacing(args.output) as file:
+            file.write_text(text)
         print(f"{args.output}: the schema of run files. Name it in a run file's first line:")
         print(f"# yaml-language-server: $schema={args.output}")
     return 0

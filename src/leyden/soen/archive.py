@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -45,6 +45,12 @@ def arrays_of(path: Path) -> Arrays:
         raise CircuitError(
             [f"{path} must be a .npz file of plain arrays: {error}; write it with numpy.savez"], "the file"
         ) from None
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write arrays under their names; ``arrays_of`` reads them again."""
+    with path.open("wb") as stream:  # numpy would change the name of a file without its ending
+        np.savez_compressed(stream, **cast("dict[str, Any]", arrays))
 
 
 def input_of(held: Arrays, path: Path) -> Array:

@@ -43,7 +43,15 @@ def ready(path: str | Path, batch: int, sample: int) -> None:
         raise CircuitError(problems, "the plot")
 
 
-def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title: str = "") -> None:
+def plot(
+    arrays: Arrays,
+    path: str | Path,
+    *,
+    dt: float,
+    sample: int = 0,
+    title: str = "",
+    into: Path | None = None,
+) -> None:
     """Write a picture: a row for each layer, one panel each for states, flux and g where they were recorded.
 
     Up to ten nodes are lines; more are the rows of a map.
@@ -54,6 +62,7 @@ def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title:
         dt: Time step, dimensionless.
         sample: Which sample of the batch.
         title: Headline.
+        into: The file that gets the bytes, where ``path`` is only its name to be.
 
     Raises:
         CircuitError: As ``ready`` does.
@@ -80,7 +89,7 @@ def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title:
                 title_fontsize=7, frameon=False,
             )  # fmt: skip
     figure.suptitle(title)
-    figure.savefig(path, dpi=120)
+    figure.savefig(into or path, dpi=120, format=Path(path).suffix[1:])
 
 
 def _panel(panel: Any, values: Array, step: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .archive import arrays_of, present, unusable
+from .archive import arrays_of, present, unusable, write_arrays
 from .problems import CircuitError
 
 #: the file that ships with the package
@@ -93,15 +93,9 @@ class RateTable:
 
     def write(self, path: str | Path) -> None:
         """Write a `.npz` file that ``read`` takes and that needs no pickle."""
-        with Path(path).open("wb") as stream:  # numpy would change the name of a file without its ending
-            np.savez_compressed(
-                stream,
-                ib_list=self.currents,
-                phi_array=self.fluxes,
-                g_array=self.rates,
-                origin=np.array(self.origin),
-                params=np.array(json.dumps(self.parameters)),
-            )
+        grid = dict(zip(GRID, (self.currents, self.fluxes, self.rates), strict=True))
+        told = {"origin": np.array(self.origin), "params": np.array(json.dumps(self.parameters))}
+        write_arrays(Path(path), grid | told)
 
 
 @cache

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from leyden.soen.saved import Saved
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -15,6 +20,25 @@ def arguments(parser: ArgumentParser) -> None:
         metavar="ITEM",
         help="a quirk of the original to bring back; soen: all",
     )
+
+
+def files(path: Path, saved: Saved) -> list[Path]:
+    """A circuit's file and all that may be read with it: what it names, and the rate table beside it."""
+    from leyden.soen.files import TABLE_BESIDE
+
+    return [path, path.with_name(TABLE_BESIDE), *_named(saved.circuit.tree())]
+
+
+def _named(tree: Any) -> Iterator[Path]:
+    """Files that a description names, under `weights_file` and the like."""
+    if isinstance(tree, Mapping):
+        for key, value in cast("Mapping[str, Any]", tree).items():
+            if key.endswith("_file") and value:
+                yield Path(value)
+            yield from _named(value)
+    elif isinstance(tree, list | tuple):
+        for value in cast("list[Any]", tree):
+            yield from _named(value)
 
 
 def compat(args: Namespace) -> object:

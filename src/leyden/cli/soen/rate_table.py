@@ -66,7 +66,8 @@ def run(args: Namespace) -> int:
     circuit = Interferometer.suited(args.beta_c, args.beta)
     output.ready(args.output, "--output")
     table = circuit.table(np.linspace(first, last, rows), args.fluxes, _progress)
-    table.write(args.output)
+    with output.replacing(args.output) as file:
+        table.write(file)
     lowest, highest = table.rates.min(), table.rates.max()
     print(f"{args.output}: {rows} currents x {args.fluxes} fluxes, g from {lowest:.4g} to {highest:.4g}")
     return 0

@@ -19,7 +19,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from leyden.cli import output
 from leyden.cli.soen import circuit_file
@@ -48,13 +48,17 @@ def run(args: Namespace) -> int:
     import numpy as np
 
     from leyden.soen import plot
-    from leyden.soen.archive import arrays_of, input_of
+    from leyden.soen.archive import arrays_of, input_of, write_arrays
     from leyden.soen.files import load
     from leyden.soen.rate_table import RateTable
     from leyden.soen.simulate import simulate
 
     _refuse(args)
     saved = load(args.circuit, compat=circuit_file.compat(args))
+    read = (*circuit_file.files(args.circuit, saved), args.input, args.parameters, args.rate_table)
+    output.ready(args.output, "--output", read)
+    if args.plot:
+        output.ready(args.plot, "--plot", read)
     held = arrays_of(args.input)
     x, given = input_of(held, args.input), _given(args, held)
     table = RateTable.read(args.rate_table) if args.rate_table else None
@@ -66,29 +70,28 @@ def run(args: Namespace) -> int:
         for name, array in found.items():
             if not np.isfinite(array).all():
                 warnings.warn(f"{name} holds numbers that are not finite", stacklevel=1)
-    with args.output.open("wb") as stream:  # numpy would change the name of a file without its ending
-        np.savez_compressed(stream, **cast("dict[str, Any]", found))
+    with output.replacing(args.output) as file:
+        write_arrays(file, found)
     shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items() if name.startswith("layer_"))
     print(f"{args.output}: {shapes}")
     if args.plot:
         dt, sample = saved.circuit.simulation.dt, args.sample or 0
-        plot.plot(found, args.plot, dt=dt, sample=sample, title=args.circuit.name)
+        with output.replacing(args.plot) as file:
+            plot.plot(found, args.plot, dt=dt, sample=sample, title=args.circuit.name, into=file)
         print(args.plot)
     return 0
 
 
 def _refuse(args: Namespace) -> None:
-    """What options cannot mean together, and files that cannot be written."""
+    """What options cannot mean by themselves or together."""
     from leyden.spec.errors import UserError
 
     if args.seed is not None and not 0 <= args.seed < 2**32:
         raise UserError(f"--seed must lie between 0 and 2^32 - 1, but got {args.seed}")
     if args.sample is not None and not args.plot:
         raise UserError("--sample says which sample a picture shows; give --plot too")
-    read = (args.circuit, args.input, args.parameters, args.rate_table)
-    output.ready(args.output, "--output", read)
-    if args.plot:
-        output.ready(args.plot, "--plot", (*read, args.output))
+    if args.plot and output.same(args.plot, args.output):
+        raise UserError(f"--plot and --output must name two files, but both name {args.plot}")
 
 
 def _given(args: Namespace, held: Arrays) -> Arrays:
