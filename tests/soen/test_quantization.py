@@ -92,3 +92,18 @@ def test_a_quantized_copy_has_levels_for_good_and_leaves_its_source_alone() -> N
     found = snapped_copy(net, soen.Quantization(min=-0.2, max=0.2, levels=3))
     assert torch.isin(found.connections["J_0_to_1"].detach(), torch.tensor([-0.2, 0.0, 0.2])).all()
     assert torch.equal(net.connections["J_0_to_1"], before)
+
+
+@pytest.mark.parametrize("kind", ["MultiplierNOCC", "SingleDendrite"])
+@pytest.mark.parametrize("method", ["layerwise", "stepwise_gauss_seidel"])
+def test_a_network_computes_as_its_quantized_copy_does(kind: str, method: str) -> None:
+    """Weights of a self connection that become zero no longer count as inputs of a multiplier either."""
+    from leyden.soen.torch.quantize import quantized as snapped_copy
+
+    loop = {"from_layer": 1, "to_layer": 1, "params": {"init": {"name": "uniform"}}}
+    described = tree(kind, connections=[loop], network_evaluation_method=method)
+    wanted = {"min": -1.0, "max": 1.0, "levels": 9}
+    net = soen.build(described | {"quantization": wanted}, seed=0).double()
+    copied = snapped_copy(soen.build(described, seed=0).double(), soen.Quantization(**wanted))
+    assert (copied.connections["J_1_to_1"] == 0).any()
+    torch.testing.assert_close(net(some_input()), copied(some_input()), atol=1e-14, rtol=0)

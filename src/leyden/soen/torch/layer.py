@@ -50,12 +50,14 @@ class Now:
         layer: The layer.
         source: The layer's source function.
         noise: What disturbs the layer.
+        loop: The weights of its self connection as they are computed with, (nodes, nodes).
     """
 
     dt: Tensor
     layer: Layer
     source: Source
     noise: Disturbance
+    loop: Tensor | None = None
     _values: dict[bool, Mapping[str, Tensor]] = field(default_factory=dict, init=False)
 
     @property
@@ -66,7 +68,7 @@ class Now:
         """
         recorded = torch.is_grad_enabled()
         if recorded not in self._values:
-            self._values[recorded] = self.layer.values()
+            self._values[recorded] = self.layer.values(self.loop)
         return self._values[recorded]
 
     def parameters(self, like: Tensor) -> Mapping[str, Tensor]:
@@ -158,8 +160,8 @@ class Layer(nn.Module):
             default = parameter.requires_grad if said is None else said
             parameter.requires_grad_(wanted.get(name, wanted.get(plain, default)))
 
-    def values(self) -> dict[str, Tensor]:
-        """The parameters as the equations use them, each (nodes,)."""
+    def values(self, loop: Tensor | None = None) -> dict[str, Tensor]:
+        """The parameters as the equations use them, each (nodes,); ``loop``: weights of a self connection."""
         found: dict[str, Tensor] = {}
         written = writing()
         for name, rule in self._rules.items():

@@ -43,13 +43,15 @@ def prepared(network: Network, x: Tensor, initial: Initial, generator: Generator
         driven = layers[:1] if circuit.simulation.input_type == "state" else []
         for layer in (*driven, *(la for la in layers if type(la) is Readout)):
             states[layer.layer_id] = layer.start(torch.zeros_like(states[layer.layer_id][0]))
+    loops = {c.to_layer: c.key for c in circuit.connections if c.internal and circuit.acts(c)}
+    weights = {i: edges[key].weight for i, key in loops.items()}
     return Forward(
         x=x,
         layers=layers,
-        nows={layer.layer_id: _now(network, layer, rates, generator) for layer in layers},
+        nows={la.layer_id: _now(network, la, weights.get(la.layer_id), rates, generator) for la in layers},
         connections=circuit.connections,
         edges=edges,
-        loops=frozenset(c.key for c in circuit.connections if c.internal and circuit.acts(c)),
+        loops=frozenset(loops.values()),
         states=states,
         circuits=circuits,
         simulation=circuit.simulation,
@@ -68,10 +70,12 @@ def _rates(network: Network) -> Rates | None:
     return network.rates.of(network.rate_table, network.rate_range, edge=edge)
 
 
-def _now(network: Network, layer: Layer, rates: Rates | None, generator: Generator | None) -> Now:
-    levels = layer.levels if _noisy(network) else SILENT
-    noise = Disturbance(levels, generator)
-    return Now(dt=network.dt, layer=layer, source=source(layer.source_func, rates), noise=noise)
+def _now(
+    network: Network, layer: Layer, loop: Tensor | None, rates: Rates | None, generator: Generator | None
+) -> Now:
+    noise = Disturbance(layer.levels if _noisy(network) else SILENT, generator)
+    g = source(layer.source_func, rates)
+    return Now(dt=network.dt, layer=layer, source=g, noise=noise, loop=loop)
 
 
 def _edge(network: Network, c: Connection, rates: Rates | None, generator: Generator | None) -> Edge:

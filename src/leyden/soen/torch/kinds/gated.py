@@ -85,7 +85,7 @@ class LeakyGRU(Carrying):
         if "learnable" not in birth.compat:
             decay.requires_grad_(params.train_alpha)
 
-    def values(self) -> dict[str, Tensor]:
+    def values(self, loop: Tensor | None = None) -> dict[str, Tensor]:
         """The parameters, and the matrices that the candidate state uses, (nodes, nodes)."""
         width, core = self.params.dim, self.core
         recurrent = core.weight_hh[2 * width :]
@@ -93,7 +93,7 @@ class LeakyGRU(Carrying):
             eye = torch.eye(width, dtype=recurrent.dtype, device=recurrent.device)
             recurrent = recurrent * (1.0 - eye) + self.diagonal * eye
         reset = torch.sigmoid(core.bias_r_fixed)
-        return super().values() | {"W_in": core.weight_ih[2 * width :], "W": recurrent, "reset": reset}
+        return super().values(loop) | {"W_in": core.weight_ih[2 * width :], "W": recurrent, "reset": reset}
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
         h, p = state[1], now.parameters(state[0])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..edges import smooth_abs
-from ..layer import Connectivity, Layer, Now, State, Step
+from ..layer import Layer, Now, State, Step
 
 
 class MultiplierWICC(Layer):
@@ -31,14 +31,11 @@ class MultiplierNOCC(Layer):
 
     hidden = ("s1", "s2")
 
-    def values(self) -> dict[str, Tensor]:
+    def values(self, loop: Tensor | None = None) -> dict[str, Tensor]:
         """The parameters, and how many weights of a self connection reach each node (1 without one)."""
-        loop: Connectivity | None = getattr(self, "connectivity", None)
-        found = super().values()
-        if loop is None:
-            fan_in = torch.ones_like(found["beta"])
-        else:
-            fan_in = (loop.weight.detach() != 0).sum(1).to(found["beta"])
+        found = super().values(loop)
+        beta = found["beta"]
+        fan_in = torch.ones_like(beta) if loop is None else (loop.detach() != 0).sum(1).to(beta)
         return found | {"fan_in": fan_in}
 
     def step(self, phi: Tensor, state: State, now: Now) -> Step:
