@@ -69,6 +69,13 @@ def input_of(held: Arrays, path: Path) -> Array:
     return found
 
 
+def native(array: Array) -> Array:
+    """The same numbers as torch takes them: bytes in this machine's order, 64 bits at most."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
 def unusable(arrays: Mapping[str, Array]) -> list[str]:
     """A sentence for each array that is not all finite real numbers."""
     problems: list[str] = []
@@ -76,9 +83,22 @@ def unusable(arrays: Mapping[str, Array]) -> list[str]:
         if array.dtype.kind not in REAL:
             problems.append(f"`{name}` must hold real numbers, but got {array.dtype}")
         elif array.dtype.kind == "f" and not np.isfinite(array).all():
-            places = np.argwhere(~np.isfinite(array))
-            first = tuple(int(n) for n in places[0])
-            at = f"[{', '.join(map(str, first))}]"
-            more = f", and {len(places) - 1} more are not finite" if len(places) > 1 else ""
-            problems.append(f"`{name}` must be finite, but {at} is {array[first]}{more}")
+            problems.append(f"`{name}` must be finite, but {_first(array, ~np.isfinite(array))}")
     return problems
+
+
+def no_masks(arrays: Mapping[str, Array]) -> list[str]:
+    """A sentence for each array that is not all zeros and ones."""
+    return [
+        f"`{name}` must hold zeros and ones, but {_first(array, wrong)}"
+        for name, array in arrays.items()
+        if (wrong := ~np.isin(array, (0, 1))).any()
+    ]
+
+
+def _first(array: Array, wrong: Array) -> str:
+    """The first wrong number, where it stands, and how many more there are."""
+    places = np.argwhere(wrong)
+    first = tuple(int(n) for n in places[0])
+    more = f", and {len(places) - 1} more are wrong" if len(places) > 1 else ""
+    return f"[{', '.join(map(str, first))}] is {array[first]}{more}"

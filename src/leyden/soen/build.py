@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .circuit import Circuit
 from .files import load
+from .problems import CircuitError
 from .rate_table import RateTable
 from .saved import Saved
 
@@ -34,13 +35,18 @@ def build(
         exact: For model files: take over their numbers. Otherwise only their description is used and
             everything is drawn
             anew from the seed (`load_exact_model_state: false`).
-        compat: Quirks of the original in addition to those the circuit asks for; for trees and files.
+        compat: Quirks of the original in addition to those the circuit asks for; for trees and files alone,
+            because some act when a circuit is read.
 
     Raises:
-        CircuitError: With every problem of the circuit or the file.
+        CircuitError: With every problem of the circuit or the file, or ``compat`` comes too late.
     """
     from .torch.restore import restored
 
+    if compat and isinstance(circuit, Circuit | Saved):
+        raise CircuitError(
+            ["compat acts when a circuit is read; give it to soen.load or Circuit.read, not to build"]
+        )
     if isinstance(circuit, Circuit):
         circuit = Saved(circuit=circuit)
     elif isinstance(circuit, (str, Path)):

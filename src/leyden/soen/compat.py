@@ -42,12 +42,12 @@ UNUSED = frozenset({"keys", "settings", "switch_method", "unused_connections", "
 def items(value: Any) -> frozenset[str]:
     """The items that ``compat`` asks for: ``"soen"`` for all, else a list of their names."""
     if value == "soen":
-        return EVERYTHING
+        value = (value,)
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise ValueError(
             f"compat must be `soen` or a list of items, but got {value!r}; items: {', '.join(ITEMS)}"
         )
     names = frozenset(str(name) for name in value)
     for name in names:
-        one_of(name, ITEMS, "an item of compat")
-    return names
+        one_of(name, ITEMS | {"soen": "all of them"}, "an item of compat")
+    return EVERYTHING if "soen" in names else names

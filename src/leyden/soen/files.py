@@ -39,7 +39,8 @@ def load(path: str | Path, *, compat: Any = None) -> Saved:
     path = Path(path)
     present(path)
     saved, table = _read(path, compat), path.with_name(TABLE_BESIDE)
-    return replace(saved, beside=RateTable.read(table)) if table.is_file() else saved
+    wanted = saved.circuit.uses_table and saved.table is None and table.is_file()
+    return replace(saved, beside=RateTable.read(table)) if wanted else saved
 
 
 def _read(path: Path, compat: Any) -> Saved:

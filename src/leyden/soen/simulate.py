@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .archive import Arrays, unusable
+from leyden.spec.nearest import nearest
+
+from .archive import Arrays, native, no_masks, unusable
 from .build import build
 from .connections import Wicc
 from .problems import CircuitError
@@ -40,7 +43,8 @@ def simulate(
         saved: The circuit, with the numbers of its file.
         x: Input, (batch, time, nodes of the first layer).
         parameters: ``param/<name in a state dictionary>``, ``mask/<connection>``, ``init/layer_<id>`` and
-            ``wicc_j_out/<connection>``; anything else in it is left alone.
+            ``wicc_j_out/<connection>``; other names are left alone, but those that are
+            nearly one of these are refused.
         dtype: Precision.
         seed: Decides first values and noise.
         table: The rate table, before the one that belongs to the file.
@@ -50,16 +54,35 @@ def simulate(
     """
     import torch
 
-    given = {name: np.asarray(a) for name, a in (parameters or {}).items() if name.startswith(PREFIXES)}
-    x = np.asarray(x)
-    if problems := unusable({"input": x, **given}):
+    given = {
+        name: native(np.asarray(a)) for name, a in (parameters or {}).items() if name.startswith(PREFIXES)
+    }
+    x = native(np.asarray(x))
+    problems = misspelt(parameters or ()) + unusable({"input": x, **given})
+    problems += no_masks({name: a for name, a in given.items() if name.startswith("mask/")})
+    if problems:
         raise CircuitError(problems, "the arrays")
     network = prepared(saved, given, seed=seed, table=table).to(getattr(torch, dtype)).eval()
     initial = {name: torch.from_numpy(array) for name, array in _under(given, "init/").items()}
-    generator = torch.Generator().manual_seed(0 if seed is None else seed)
+    generator = torch.Generator().manual_seed(network.seed)
+    before = generator.get_state()
     with torch.no_grad():
         simulated = network.simulate(torch.from_numpy(x), initial, generator)
+    if seed is not None and saved.state and torch.equal(generator.get_state(), before):
+        warnings.warn(
+            f"the seed {seed} decides nothing: the numbers are those of the file, without noise", stacklevel=2
+        )
     return arrays(simulated)
+
+
+def misspelt(names: Iterable[str]) -> list[str]:
+    """A sentence for each name that is nearly one of an array that is put into a circuit."""
+    problems: list[str] = []
+    for name in names:
+        prefix, slash, rest = name.partition("/")
+        if slash and not name.startswith(PREFIXES) and (near := nearest(prefix, (p[:-1] for p in PREFIXES))):
+            problems.append(f"`{name}` is not used; did you mean `{near}/{rest}`?")
+    return problems
 
 
 def prepared(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .connections import Connection
+from .files import TABLE_BESIDE
 from .layers import Layer
 from .parameters import Constant, Parameter
 from .saved import Saved
@@ -43,9 +44,19 @@ def _head(saved: Saved) -> Iterator[str]:
         yield f"quantisation  {len(levels)} levels from {levels[0]:g} to {levels[-1]:g}"
     if circuit.compat:
         yield f"compat        {', '.join(sorted(circuit.compat))}"
+    if circuit.uses_table:
+        yield f"rate table    {_table(saved)}"
     if saved.state:
         count = sum(a.size for name, a in saved.state.items() if name.startswith("connections."))
         yield f"numbers       from the file; {count} weights"
+
+
+def _table(saved: Saved) -> str:
+    if saved.table is None:
+        return "the one that ships"
+    place = f"{TABLE_BESIDE} beside the file" if saved.table is saved.beside else "carried by the file"
+    currents, rates = saved.table.currents, saved.table.rates
+    return f"{place}, {' x '.join(map(str, rates.shape))}, currents {currents[0]:g} to {currents[-1]:g}"
 
 
 def _layers(saved: Saved) -> Iterator[str]:

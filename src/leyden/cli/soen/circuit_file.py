@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+import sys
+import warnings
+from argparse import ArgumentParser
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,6 +44,14 @@ def _named(tree: Any) -> Iterator[Path]:
             yield from _named(value)
 
 
-def compat(args: Namespace) -> object:
-    """What `leyden.soen.load` takes as ``compat``."""
-    return "soen" if "soen" in (args.compat or ()) else args.compat
+@contextmanager
+def warnings_told() -> Generator[None]:
+    """A line on stderr for each warning, without Python's place and source."""
+
+    def told(message: Warning | str, *place: object) -> None:
+        print(f"warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = told
+        yield

@@ -22,5 +22,6 @@ def run(args: Namespace) -> int:
     from leyden.soen.files import load
     from leyden.soen.summary import summary
 
-    print(summary(load(args.circuit, compat=circuit_file.compat(args))))
+    with circuit_file.warnings_told():
+        print(summary(load(args.circuit, compat=args.compat)))
     return 0

@@ -13,7 +13,6 @@ Examples:
 
 from __future__ import annotations
 
-import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator
@@ -45,27 +44,30 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Simulate, and say what was written."""
+    with circuit_file.warnings_told():
+        return _run(args)
+
+
+def _run(args: Namespace) -> int:
     import numpy as np
 
     from leyden.soen import plot
     from leyden.soen.archive import arrays_of, input_of, write_arrays
-    from leyden.soen.files import load
+    from leyden.soen.files import TABLE_BESIDE, load
     from leyden.soen.rate_table import RateTable
     from leyden.soen.simulate import simulate
 
-    _refuse(args)
-    saved = load(args.circuit, compat=circuit_file.compat(args))
-    read = (*circuit_file.files(args.circuit, saved), args.input, args.parameters, args.rate_table)
-    output.ready(args.output, "--output", read)
-    if args.plot:
-        output.ready(args.plot, "--plot", read)
+    saved = load(args.circuit, compat=args.compat)
+    _refuse(args, saved)
     held = arrays_of(args.input)
     x, given = input_of(held, args.input), _given(args, held)
     table = RateTable.read(args.rate_table) if args.rate_table else None
     if args.plot:
         saved = _recording(saved)
         plot.ready(args.plot, len(x), args.sample or 0)
-    with _warnings_told(), _files_named(args):
+    if table is None and saved.beside is not None:
+        print(f"{args.circuit.with_name(TABLE_BESIDE)} is the rate table, as it lies beside the circuit")
+    with _files_named(args):
         found = simulate(saved, x, given, dtype=args.dtype, seed=args.seed, table=table)
         for name, array in found.items():
             if not np.isfinite(array).all():
@@ -82,34 +84,66 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _refuse(args: Namespace) -> None:
-    """What options cannot mean by themselves or together."""
+def _refuse(args: Namespace, saved: Saved) -> None:
+    """What options cannot mean, and files that cannot be written."""
     from leyden.spec.errors import UserError
 
     if args.seed is not None and not 0 <= args.seed < 2**32:
         raise UserError(f"--seed must lie between 0 and 2^32 - 1, but got {args.seed}")
     if args.sample is not None and not args.plot:
         raise UserError("--sample says which sample a picture shows; give --plot too")
+    if args.rate_table and not saved.circuit.uses_table:
+        raise UserError(f"--rate-table: no source function of {args.circuit} looks one up; leave it out")
     if args.plot and output.same(args.plot, args.output):
         raise UserError(f"--plot and --output must name two files, but both name {args.plot}")
+    read = (*circuit_file.files(args.circuit, saved), args.input, args.parameters, args.rate_table)
+    output.ready(args.output, "--output", read)
+    if args.plot:
+        output.ready(args.plot, "--plot", read)
 
 
 def _given(args: Namespace, held: Arrays) -> Arrays:
     """Parameters, masks and states: those of their own file, and the states beside the input."""
+    import numpy as np
+
     from leyden.soen.archive import arrays_of
-    from leyden.soen.simulate import PREFIXES
+    from leyden.soen.problems import CircuitError
+    from leyden.soen.simulate import PREFIXES, misspelt
     from leyden.spec.errors import UserError
 
     given = arrays_of(args.parameters) if args.parameters else {}
-    if args.parameters and not any(name.startswith(PREFIXES) for name in given):
+    problems = [f"{args.input}: {text}" for text in misspelt(held)]
+    problems += [f"{args.parameters}: {text}" for text in misspelt(given)]
+    initial = {name: array for name, array in held.items() if name.startswith("init/")}
+    problems += [
+        f"`{name}` of {args.input} differs from that of {args.parameters}; leave one out"
+        for name, array in initial.items()
+        if name in given and not np.array_equal(array, given[name])
+    ]
+    if problems:
+        raise CircuitError(problems, "the arrays")
+    put = {name: array for name, array in given.items() if name.startswith(PREFIXES)}
+    if args.parameters and not put:
         names = ", ".join(sorted(given)) or "nothing"
         raise UserError(f"{args.parameters} must have arrays {', '.join(PREFIXES)}..., but has {names}")
-    initial = {name: array for name, array in held.items() if name.startswith("init/")}
-    unused = [name for name in held if name.startswith(PREFIXES) and name not in initial | given]
-    if unused:
-        note = f"{len(unused)} parameters, which are not used; give --parameters {args.input}"
-        print(f"{args.input} also has {note}")
-    return initial | given
+    _tell_unused(args, held, given)
+    return initial | put
+
+
+def _tell_unused(args: Namespace, held: Arrays, given: Arrays) -> None:
+    """A warning for each file that has arrays which nothing takes."""
+    from leyden.soen.simulate import PREFIXES
+
+    wanted: dict[Path, tuple[str, ...]] = {args.input: ("input/", "init/")}
+    if args.parameters:  # may be the same file
+        wanted[args.parameters] = (*wanted.get(args.parameters, ()), *PREFIXES)
+    for file, prefixes in wanted.items():
+        arrays = given if file == args.parameters else held
+        names = sorted(name for name in arrays if not f"{name}/".startswith(prefixes))
+        if names:
+            more = f" and {len(names) - 3} more arrays" if len(names) > 3 else ""
+            hint = f"; give --parameters {file}" if any(name.startswith(PREFIXES) for name in names) else ""
+            warnings.warn(f"{file}: nothing uses {', '.join(names[:3])}{more}{hint}", stacklevel=1)
 
 
 @contextmanager
@@ -118,23 +152,14 @@ def _files_named(args: Namespace) -> Generator[None]:
     from leyden.soen.problems import CircuitError
 
     both = " and ".join(str(file) for file in (args.input, args.parameters) if file)
-    files = {"the input": args.input, "the parameters": args.parameters, "the initial states": both}
+    files = {"the input": args.input, "the parameters": args.parameters}
+    files |= {"the initial states": both, "the arrays": both}
     try:
         yield
     except CircuitError as error:
         if error.name not in files:
             raise
         raise CircuitError(error.problems, f"{error.name} of {files[error.name]}") from None
-
-
-@contextmanager
-def _warnings_told() -> Generator[None]:
-    """A line on stderr for each warning, without Python's place and source."""
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in seen:
-        print(f"warning: {warning.message}", file=sys.stderr)
 
 
 def _recording(saved: Saved) -> Saved:

@@ -48,6 +48,7 @@ class Network(nn.Module):
         drawn: Masks and first weights by key of the connection, where they need not be drawn.
     """
 
+    seed: int  # of all first values
     dt: Tensor
     rate_table: Tensor  # (rows, columns), there where a source function uses it
     rate_range: Tensor  # smallest and largest current
@@ -66,9 +67,9 @@ class Network(nn.Module):
         self.junction = standard()
         warn_unrecorded(circuit)
         warn_untrained(circuit)
-        chosen = next(s for s in (seed, circuit.seed, 0) if s is not None)
-        generator = Generator().manual_seed(chosen)
-        drawn = draw(circuit, generator, chosen) if drawn is None else drawn
+        self.seed = next(s for s in (seed, circuit.seed, 0) if s is not None)
+        generator = Generator().manual_seed(self.seed)
+        drawn = draw(circuit, generator, self.seed) if drawn is None else drawn
         self.layers = nn.ModuleList(self._layers(drawn, generator))
         self._connect(drawn)
         for layer in self.ordered:

@@ -1,0 +1,139 @@
+"""What `leyden soen simulate` is given is used, or said not to be: arrays, seeds, tables, quirks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from leyden import soen
+from leyden.cli.main import main as command_line
+from leyden.soen.compat import EVERYTHING
+from leyden.soen.simulate import simulate
+from tests.soen.golden_case import GOLDEN
+
+X = np.random.default_rng(0).random((2, 6, 2)).astype(np.float32)
+NOISY = """\
+seed: 5
+layers:
+  - {layer_id: 0, layer_type: Linear, params: {dim: 2}}
+  - {layer_id: 1, layer_type: SingleDendrite, params: {dim: 3, source_func: Tanh}, noise: {phi: 0.1}}
+connections:
+  - {from_layer: 0, to_layer: 1}
+"""
+CIRCUIT = NOISY.replace(", noise: {phi: 0.1}", "").replace("seed: 5\n", "")
+MASK = np.ones((3, 2), dtype=np.float32)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("circuit.yaml").write_text(CIRCUIT)
+    Path("noisy.yaml").write_text(NOISY)
+    np.savez("x.npz", input=X)
+    return tmp_path
+
+
+def run(*words: str, circuit: str = "circuit.yaml") -> int:
+    return command_line(["soen", "simulate", circuit, "--input", "x.npz", "--output", "out.npz", *words])
+
+
+def test_the_seed_of_a_circuit_decides_its_noise_as_one_that_is_given_does() -> None:
+    saved = soen.load("noisy.yaml")
+    own, given, other = (simulate(saved, X, seed=seed)["layer_1"] for seed in (None, 5, 6))
+    assert np.array_equal(own, given) and not np.array_equal(own, other)
+
+
+def test_a_seed_that_decides_nothing_is_said_to(recwarn: pytest.WarningsRecorder, capsys) -> None:
+    soen.save(soen.build("circuit.yaml"), "model.soen")
+    assert run("--seed", "3", circuit="model.soen") == 0
+    assert "warning: the seed 3 decides nothing" in capsys.readouterr().err
+    soen.save(soen.build("noisy.yaml"), "noisy.soen")
+    assert run("--seed", "3", circuit="noisy.soen") == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("beside", "parameters", "told"),
+    [
+        ({"masks/J_0_to_1": MASK}, {}, "x.npz: `masks/J_0_to_1` is not used; did you mean `mask/J_0_to_1`?"),
+        ({}, {"mask/J_0_to_1": MASK, "masks/J_0_to_1": MASK}, "p.npz: `masks/J_0_to_1` is not used; did you"),
+        (
+            {},
+            {"mask/J_0_to_1": MASK / 2},
+            "`mask/J_0_to_1` must hold zeros and ones, but [0, 0] is 0.5, and 5",
+        ),
+        ({}, {"mask/J_0_to_1": MASK * [[1, -1]]}, "must hold zeros and ones, but [0, 1] is -1.0, and 2 more"),
+        (
+            {"init/layer_1": np.zeros(3)},
+            {"init/layer_1": np.ones(3)},
+            "`init/layer_1` of x.npz differs from that of p.npz; leave one out",
+        ),
+    ],
+)
+def test_arrays_that_can_only_be_a_mistake_are_refused(beside, parameters, told: str, capsys) -> None:
+    np.savez("x.npz", input=X, **beside)
+    np.savez("p.npz", **parameters)
+    assert run(*(("--parameters", "p.npz") if parameters else ())) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("beside", "parameters", "told"),
+    [
+        ({"initial/layer_1": np.zeros(3)}, {}, "warning: x.npz: nothing uses initial/layer_1\n"),
+        ({"mask/J_0_to_1": MASK}, {}, "x.npz: nothing uses mask/J_0_to_1; give --parameters x.npz"),
+        ({}, {"mask/J_0_to_1": MASK, "seed": np.array(3)}, "warning: p.npz: nothing uses seed\n"),
+        ({"init/layer_1": np.ones(3)}, {"init/layer_1": np.ones(3)}, ""),
+    ],
+)
+def test_arrays_that_nothing_uses_are_said(beside, parameters, told: str, capsys) -> None:
+    np.savez("x.npz", input=X, **beside)
+    np.savez("p.npz", **parameters)
+    assert run(*(("--parameters", "p.npz") if parameters else ())) == 0
+    said = capsys.readouterr().err
+    assert told in said and bool(told) == bool(said)
+
+
+def test_a_rate_table_beside_a_circuit_is_said_to_be_used(capsys) -> None:
+    Path("circuit.yaml").write_text(CIRCUIT.replace("Tanh", "RateArray"))
+    command_line(["soen", "show", "circuit.yaml"])
+    assert "rate table    the one that ships\n" in capsys.readouterr().out
+    soen.RateTable(currents=np.linspace(0.5, 3, 6), rates=np.ones((6, 4))).write("rate_array.npz")
+    command_line(["soen", "show", "circuit.yaml"])
+    assert "rate_array.npz beside the file, 6 x 4, currents 0.5 to 3\n" in capsys.readouterr().out
+    assert run() == 0
+    assert "rate_array.npz is the rate table, as it lies beside the circuit\n" in capsys.readouterr().out
+    assert run("--rate-table", str(GOLDEN / "rate_array.npz")) == 0
+    assert "beside" not in capsys.readouterr().out
+
+
+def test_a_rate_table_that_nothing_looks_up_is_not_read_and_a_given_one_refused(capsys) -> None:
+    Path("rate_array.npz").write_bytes(b"broken")
+    assert command_line(["soen", "show", "circuit.yaml"]) == 0
+    assert run() == 0
+    assert run("--rate-table", str(GOLDEN / "rate_array.npz")) == 2
+    assert "no source function of circuit.yaml looks one up; leave it out" in capsys.readouterr().err
+
+
+def test_every_item_of_compat_is_looked_at(capsys) -> None:
+    assert run("--compat", "soen", "--compat", "typo") == 2
+    assert "an item of compat must be a known name, but got 'typo'" in capsys.readouterr().err
+    assert soen.load("circuit.yaml", compat=["soen", "keys"]).circuit.compat == EVERYTHING
+
+
+@pytest.mark.parametrize("kind", ["circuit", "saved"])
+def test_quirks_that_come_too_late_are_refused(kind: str) -> None:
+    saved = soen.load("circuit.yaml")
+    with pytest.raises(soen.CircuitError, match="compat acts when a circuit is read"):
+        soen.build(saved if kind == "saved" else saved.circuit, compat=["first_state"])
+    assert isinstance(soen.build(saved, compat=[]), torch.nn.Module)
+
+
+def test_a_file_of_the_original_may_be_input_and_parameters_both(capsys) -> None:
+    case = str(GOLDEN / "sd_Tanh.npz")
+    words = ["--input", case, "--parameters", case]
+    assert command_line(["soen", "simulate", str(GOLDEN / "sd_Tanh.yaml"), "--output", "o.npz", *words]) == 0
+    assert capsys.readouterr().err.count("nothing uses") == 1
