@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from leyden import soen
-from leyden.soen.kernel.cells import Drive, Plan, Segment
+from leyden.soen.kernel.cells import CellsDrive, CellsPlan, CellsSegment
 from leyden.soen.torch.rates import Rates
 from leyden.soen.torch.sources import CLOSED, Source
 from tests.soen.golden_case import TABLE
@@ -26,17 +26,17 @@ def rates(dtype: torch.dtype = F64, *, edge: bool = False) -> Rates:
 SOURCES: dict[str, Source] = {**CLOSED, "RateArray": rates(), "RateArray, edge": rates(edge=True)}
 
 
-def plan(name: str, nodes: int, arms: int = 1, cuts: tuple[int, ...] = ()) -> Plan:
+def plan(name: str, nodes: int, arms: int = 1, cuts: tuple[int, ...] = ()) -> CellsPlan:
     """Nodes with one source function, as one segment or cut into several."""
     ends = [0, *cuts, nodes]
-    segments = [Segment(a, b, name, arms) for a, b in pairwise(ends)]
+    segments = [CellsSegment(a, b, name, arms) for a, b in pairwise(ends)]
     source = SOURCES[name]
-    return Plan(segments, source if isinstance(source, Rates) else None)
+    return CellsPlan(segments, source if isinstance(source, Rates) else None)
 
 
 def drive(
     batch: int, steps: int, nodes: int, *, loop: bool = True, seed: int = 0, noise: bool = False
-) -> Drive:
+) -> CellsDrive:
     """Random tensors in the range where circuits work, all of them leaves."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -44,7 +44,7 @@ def drive(
         drawn = torch.rand(*shape, dtype=F64, generator=generator)
         return (low + (high - low) * drawn).requires_grad_()
 
-    return Drive(
+    return CellsDrive(
         phi=some(batch, steps, nodes, low=-0.3, high=0.5),
         weight=some(nodes, nodes, low=-0.15, high=0.15) if loop else None,
         offset=some(nodes, low=0.2, high=0.27),
@@ -58,7 +58,7 @@ def drive(
     )
 
 
-def stepped(d: Drive, p: Plan) -> Tensor:
+def stepped(d: CellsDrive, p: CellsPlan) -> Tensor:
     """The history by its definition, one step and one segment after the other."""
     states = [d.start]
     for t in range(d.phi.shape[1]):

@@ -9,29 +9,29 @@ import pytest
 import torch
 from torch import Tensor
 
-from leyden.soen.kernel.cells import Drive, Plan, compiled
+from leyden.soen.kernel.cells import CellsDrive, CellsPlan, compiled
 from leyden.soen.kernel.fused import fused
 from leyden.soen.torch.sources import CLOSED
 from tests.soen.kernel.circuits import SOURCES, drive, plan, rates, stepped
 
-NAMES = [f.name for f in fields(Drive)]
+NAMES = [f.name for f in fields(CellsDrive)]
 
 
-def run(way: str, d: Drive, p: Plan) -> torch.Tensor:
+def run(way: str, d: CellsDrive, p: CellsPlan) -> torch.Tensor:
     if way == "compiled":
         return compiled(d, p)
     segment = p.segments[0]
     return fused(d, SOURCES[segment.source], segment.arms)
 
 
-def gradients(way: str, d: Drive, p: Plan) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def gradients(way: str, d: CellsDrive, p: CellsPlan) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     given = {
         n: t if t is None or not t.requires_grad else t.detach().requires_grad_()
         for n in NAMES
         for t in [getattr(d, n)]
     }
     leaves = {n: t for n, t in given.items() if t is not None and t.requires_grad}
-    held = Drive(**given)
+    held = CellsDrive(**given)
     history = stepped(held, p) if way == "stepped" else run(way, held, p)
     upstream = torch.cos(torch.arange(history.numel(), dtype=history.dtype)).view_as(history)
     found = torch.autograd.grad(
@@ -99,7 +99,7 @@ def test_segments_see_new_states_of_those_before_them(name) -> None:
 )
 def test_single_precision_is_double_precision_rounded(name) -> None:
     d = drive(6, 40, 21)
-    single = Drive(**{n: None if (t := getattr(d, n)) is None else t.detach().float() for n in NAMES})
+    single = CellsDrive(**{n: None if (t := getattr(d, n)) is None else t.detach().float() for n in NAMES})
     p = plan(name, 21)
     q = replace(p, rates=rates(torch.float32)) if p.rates is not None else p
     difference = (compiled(single, q) - compiled(d, p)).abs().max()
@@ -111,7 +111,7 @@ def test_slopes_of_single_precision_are_those_of_double_precision_at_any_flux(na
     """A slope that cancels where a source function is flat would be multiplied by whatever is large there."""
     d, p = drive(1, 1, 241, loop=False), plan(name, 241)
     d = replace(d, phi=torch.linspace(-30, 30, 241, dtype=torch.float64).view(1, 1, -1))
-    single = Drive(**{n: None if (t := getattr(d, n)) is None else t.detach().float() for n in NAMES})
+    single = CellsDrive(**{n: None if (t := getattr(d, n)) is None else t.detach().float() for n in NAMES})
     slopes: list[Tensor] = []
     for given in (single, d):
         phi = given.phi.detach().requires_grad_()
@@ -233,6 +233,14 @@ def test_a_second_derivative_is_refused(way) -> None:
     d, p = drive(2, 4, 3), plan("Tanh", 3)
     with pytest.raises(RuntimeError, match="create_graph"):
         torch.autograd.grad(run(way, d, p).sum(), d.phi, create_graph=True)
+
+
+@pytest.mark.parametrize("way", ["compiled", "fused"])
+def test_many_gradients_at_once_are_refused(way) -> None:
+    d, p = drive(2, 4, 3), plan("Tanh", 3)
+    history = run(way, d, p)
+    with pytest.raises(RuntimeError, match="is_grads_batched"):
+        torch.autograd.grad(history, d.phi, torch.ones(5, *history.shape), is_grads_batched=True)
 
 
 def test_small_steps_on_torch_take_one_thread_and_leave_the_others_to_the_rest() -> None:

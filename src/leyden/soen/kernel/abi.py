@@ -7,9 +7,12 @@ from ctypes import c_double, c_int, c_int32, c_int64, c_void_p
 from dataclasses import dataclass
 from functools import cache
 from logging import getLogger
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import compiler
+
+if TYPE_CHECKING:
+    from ..torch.rates import Rates
 
 #: changes with LEYDEN_SOEN_ABI in c/abi.h
 ABI = 6
@@ -53,6 +56,13 @@ class Table(ctypes.Structure):
         ("low", c_double),
         ("high", c_double),
     )
+
+
+def table(rates: Rates | None) -> Table:
+    """A rate table for the library, which points into ``rates``; an empty one without."""
+    if rates is None:
+        return Table()
+    return Table(rates.bordered.data_ptr(), rates.rows, rates.columns, float(rates.low), float(rates.high))
 
 
 class Segment(ctypes.Structure):

@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from ..torch.rates import Rates
-from .call import OWN, Call
-from .segments import Segment as Nodes
-from .segments import Wire, advance_all, form_of, retreat_all, together
+from .cells_call import OWN, CellsCall
+from .segments import Segment, Wire, advance_all, form_of, retreat_all, together
 
 
 @dataclass(frozen=True)
-class Segment:
+class CellsSegment:
     """Nodes that step together.
 
     Args:
@@ -33,7 +32,7 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CellsPlan:
     """What a call of the kernel does besides its tensors.
 
     Args:
@@ -41,7 +40,7 @@ class Plan:
         rates: The rate table, where a source function looks it up.
     """
 
-    segments: Sequence[Segment]
+    segments: Sequence[CellsSegment]
     rates: Rates | None = None
 
     def earlier(self, like: Tensor) -> Tensor:
@@ -53,7 +52,7 @@ class Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drive:
+class CellsDrive:
     """The tensors of a call.
 
     Args:
@@ -61,7 +60,7 @@ class Drive:
         weight: Recurrent weights, (to, from); None without any.
         offset: Flux of each node, (nodes,); multipliers add it in one arm and take it away in the other.
         bias: Bias current, (nodes,).
-        plus: Drive, (nodes,).
+        plus: CellsDrive, (nodes,).
         minus: Leak, (nodes,).
         start: States before the first step, (batch, nodes).
         dt: Time step, a scalar.
@@ -81,7 +80,7 @@ class Drive:
     s_noise: Tensor | None = None
 
     @classmethod
-    def of(cls, tensors: Sequence[Any]) -> Drive:
+    def of(cls, tensors: Sequence[Any]) -> CellsDrive:
         """A call of these tensors, in the order of the fields."""
         phi, weight, offset, bias, plus, minus, start, dt, g_noise, s_noise = tensors
         return cls(
@@ -98,7 +97,7 @@ class Drive:
         )  # fmt: skip
 
 
-def compiled(drive: Drive, plan: Plan) -> Tensor:
+def compiled(drive: CellsDrive, plan: CellsPlan) -> Tensor:
     """History of the states, (batch, time + 1, nodes), by the compiled kernel."""
     if torch.compiler.is_compiling():
         from .operators import traced
@@ -122,27 +121,27 @@ class Found(NamedTuple):
     sums: Tensor
 
 
-def advance(drive: Drive, plan: Plan, keep: bool) -> tuple[Tensor, Tensor | None]:
+def advance(drive: CellsDrive, plan: CellsPlan, keep: bool) -> tuple[Tensor, Tensor | None]:
     """The history, and the flux at each step (batch, time, nodes) where a backward pass is to come."""
     form, tensors = form_of(_nodes(drive, plan), [], drive.dt, plan.rates)
     histories, fluxes, _ = advance_all(form, tensors, keep)
     return torch.cat(histories, 2), torch.cat([f for f in fluxes if f is not None], 2) if keep else None
 
 
-def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: Drive, plan: Plan) -> Found:
+def retreat(given: Tensor, history: Tensor, flux: Tensor, drive: CellsDrive, plan: CellsPlan) -> Found:
     """The adjoint of ``advance`` for the gradient of the history, (batch, time + 1, nodes)."""
     form, tensors = form_of(_nodes(drive, plan), [], drive.dt, plan.rates)
     needs = [n < len(tensors) - len(form.wires) for n in range(len(tensors))]
     parts = [[t[..., here].contiguous() for here in _places(plan)] for t in (history, flux, given)]
     histories, fluxes, givens = parts
-    found = retreat_all(Call(form, tensors, histories, fluxes), tensors, givens, needs, histories)
+    found = retreat_all(CellsCall(form, tensors, histories, fluxes), tensors, givens, needs, histories)
     # those of a kind lie a segment apart, behind the time step
     kinds = [[t for t in found[1 + kind :: OWN] if t is not None] for kind in range(OWN - 2)]
     by_flux, sums = torch.nn.functional.pad(torch.cat(kinds[4], 2), (0, 0, 0, 1)), kinds[:4]
     return Found(by_flux, torch.cat(kinds[5], 1), torch.stack([torch.cat(k) for k in sums]))
 
 
-def weight_gradient(flux: Tensor, history: Tensor, plan: Plan) -> Tensor:
+def weight_gradient(flux: Tensor, history: Tensor, plan: CellsPlan) -> Tensor:
     """Gradient of the recurrent weights.
 
     Args:
@@ -159,22 +158,22 @@ def weight_gradient(flux: Tensor, history: Tensor, plan: Plan) -> Tensor:
     return torch.where(plan.earlier(found), rows[:-1].t() @ states[1:], found)
 
 
-def gradients(found: Found, weight: Tensor | None, drive: Drive, *, by_dt: bool) -> tuple[Tensor | None, ...]:
-    """Gradients in the order of the fields of ``Drive``."""
+def gradients(found: Found, weight: Tensor | None, drive: CellsDrive) -> tuple[Tensor | None, ...]:
+    """Gradients in the order of the fields of ``CellsDrive``."""
     offset, bias, by_plus, by_minus = found.sums.unbind()
     # both sums carry a factor dt
     dt = ((drive.plus * by_plus + drive.minus * by_minus).sum() / drive.dt).reshape(drive.dt.shape)
     return (
-        found.flux[:, :-1], weight, offset, bias, by_plus, by_minus, found.start, dt if by_dt else None,
+        found.flux[:, :-1], weight, offset, bias, by_plus, by_minus, found.start, dt,
         None, None,
     )  # fmt: skip
 
 
-def _places(plan: Plan) -> list[slice]:
+def _places(plan: CellsPlan) -> list[slice]:
     return [slice(s.start, s.stop) for s in plan.segments]
 
 
-def _nodes(drive: Drive, plan: Plan) -> list[Nodes]:
+def _nodes(drive: CellsDrive, plan: CellsPlan) -> list[Segment]:
     """The segments with their parts of all tensors."""
     d, places = drive, _places(plan)
     if len(places) == 1:
@@ -184,7 +183,7 @@ def _nodes(drive: Drive, plan: Plan) -> list[Nodes]:
         return t if t is None or len(places) == 1 else t[..., here]
 
     return [
-        Nodes(
+        Segment(
             source=s.source,
             arms=s.arms,
             offset=d.offset[here],

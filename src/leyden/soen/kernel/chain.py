@@ -11,7 +11,7 @@ from torch import Tensor
 from ..connections import Connection
 from ..torch.edges import product
 from ..torch.layer import Layer
-from ..torch.rates import Rates
+from ..torch.rates import among
 from .segments import Segment, Wire, together
 from .ways import ARMS, OFFSETS, decide, source_name
 
@@ -48,7 +48,6 @@ class _Chain:
 
     def __init__(self, f: Forward, outcome: Outcome) -> None:
         self.f, self.outcome = f, outcome
-        self.late = f.simulation.network_evaluation_method == "stepwise_jacobi"
         self.places: dict[int, int] = {}
         self.segments: list[Segment] = []
         self.outers: dict[int, Tensor] = {}
@@ -58,8 +57,7 @@ class _Chain:
         f, i = self.f, layer.layer_id
         if type(layer) not in ARMS or f.driven(layer) or f.nows[i].noise.levels.keys:
             return False
-        loop = f.loop(i)
-        own = None if loop is None else f.edges[loop.key]
+        own = f.loop_edge(i)
         if not product(own) or decide(layer, f.x, own, f.nows[i]).way != "compiled":
             return False
         return self._plain(layer) or not any(c.from_layer in self.places for c in f.into(i))
@@ -98,10 +96,10 @@ class _Chain:
     def _wire(self, c: Connection) -> Wire:
         weight, source = self.f.edges[c.key].weight, c.from_layer
         if source in self.places:
-            return Wire(self.places[source], weight, self.late)
+            return Wire(self.places[source], weight, self.f.late)
         if source not in self.outers:
             history = self.outcome.histories[source]
-            self.outers[source] = history[:, :-1] if self.late else history[:, 1:]
+            self.outers[source] = history[:, :-1] if self.f.late else history[:, 1:]
         return Wire(-1 - [*self.outers].index(source), weight)
 
     def run(self) -> int:
@@ -109,7 +107,7 @@ class _Chain:
         if not self.segments:
             return 0
         nows = [self.f.nows[i] for i in self.places]
-        rates = next((now.source for now in nows if isinstance(now.source, Rates)), None)
+        rates = among(now.source for now in nows)
         histories = together(self.segments, [*self.outers.values()], nows[0].dt, rates)
         for i, history in zip(self.places, histories, strict=True):
             self.outcome.histories[i] = history

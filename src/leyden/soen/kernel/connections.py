@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..torch.edges import Circuits, Edge, EdgeState, Fixed, NoccEdge, WiccEdge
-from ..torch.rates import Rates
+from ..torch.edges import Circuits, Edge, EdgeState, NoccEdge, WiccEdge, product
+from ..torch.rates import among
 from . import abi
-from .call import EVALUATION, rows_follow, table, threads
+from .derivatives import refuse_more_than_one
 from .drawn import WeightDraws, drawn
-from .segments import refuse_second_derivatives
+from .layout import rows_follow
+from .threads import EVALUATION, worthwhile
 from .ways import Decision, Way, allowed, circuits_problem
 from .wires import Wires
 
@@ -30,7 +31,7 @@ def carried(
         draws: What disturbs its weights, where that is drawn already.
     """
     part = slice(None, -1) if late else slice(1, None)
-    if type(edge) is Fixed and edge.disturbed is None:
+    if product(edge):
         # one product over everything and then a view: the other way round would copy
         return (source @ edge.weight.t())[:, part], ()
     seen = source[:, part]
@@ -70,12 +71,11 @@ def _call(wires: Wires, signal: Tensor, program: Tensor, states: Tensor) -> abi.
     """What the library is told, save for the flux."""
     batch, steps, nodes = signal.shape
     call = wires.structure(steps, program)
-    call.batch, call.threads = batch, threads(batch, 2.0 * batch * steps * len(wires.start) * EVALUATION)
+    call.batch, call.threads = batch, worthwhile(batch, 2.0 * batch * steps * len(wires.start) * EVALUATION)
     call.keep, call.states = states.shape[1] > 1, states.data_ptr()
     call.signal, call.signal_stride = signal.data_ptr(), signal.stride(0)
     setattr(call, "from", nodes)
-    if isinstance(wires.edge.source, Rates):
-        call.table = table(wires.edge.source)
+    call.table = abi.table(among([wires.edge.source]))
     return call
 
 
@@ -100,7 +100,7 @@ class _Carried(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_derivatives()
+        refuse_more_than_one(grads)
         signal, program, states = ctx.saved_tensors
         given = grads[0] if rows_follow(grads[0]) else grads[0].contiguous()
         wanted, by_signal = grads[1].clone(), torch.zeros(signal.shape, dtype=signal.dtype)

@@ -55,8 +55,3 @@ def within(f: Forward, core: Sequence[Layer]) -> list[tuple[Connection, int, int
         for c in (*f.into(layer.layer_id), *([] if loop is None else [loop]))
         if c.from_layer in place
     ]
-
-
-def jacobi(f: Forward) -> bool:
-    """Whether every layer of a step sees the states before it."""
-    return f.simulation.network_evaluation_method == "stepwise_jacobi"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..torch.edges import Fixed
+from ..torch.edges import product
 from ..torch.prepare import prepared
 from .connections import decide_edge
 from .core import parted
@@ -33,19 +33,18 @@ def explained(network: Network) -> str:
             names = ", ".join(str(layer.layer_id) for layer in parts.core)
             lines.append(f"layers {names} together: {_told(decision)}")
     for layer in alone:
-        loop = f.loop(layer.layer_id)
         name = f"layer {layer.layer_id} ({type(layer).__name__})"
         for c in f.into(layer.layer_id):
             edge = f.edges[c.key]
-            product = isinstance(edge, Fixed) and edge.disturbed is None
-            lines.append(f"{c.key}: {'one matrix product' if product else _told(decide_edge(edge, x))}")
+            how = "one matrix product" if product(edge) else _told(decide_edge(edge, x))
+            lines.append(f"{c.key}: {how}")
         if f.driven(layer):
             lines.append(f"{name}: is the input")
         elif layer.memoryless:
             lines.append(f"{name}: all steps at once")
         else:
             flux = x.new_zeros(1, 1, layer.params.dim)
-            own = None if loop is None else f.edges[loop.key]
+            own = f.loop_edge(layer.layer_id)
             if layer.sequence(flux, f.states[layer.layer_id], own, f.nows[layer.layer_id]) is not None:
                 lines.append(f"{name}: all steps in one operation")
                 continue

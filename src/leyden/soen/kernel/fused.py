@@ -6,25 +6,23 @@ differentiated for many steps at once, so that a step back is three operations.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..torch.sources import Source
-from .cells import Drive
-from .segments import refuse_second_derivatives
+from .cells import CellsDrive
+from .derivatives import refuse_more_than_one
 from .slopes import evaluated
+from .threads import few_threads
 
-#: elements of a step up to which a second thread costs more than it saves
-SMALL = 8192
 #: elements of a piece of the backward pass, such that its arrays stay in the second level cache
 PIECE = 1 << 16
 
 
-def fused(drive: Drive, source: Source, arms: int) -> Tensor:
+def fused(drive: CellsDrive, source: Source, arms: int) -> Tensor:
     """History of the states, (batch, time + 1, nodes).
 
     Args:
@@ -39,26 +37,6 @@ def driven(source: Source, arms: int, phi: Tensor, offset: Tensor, bias: Tensor,
     """What drives a node: a dendrite's source function, or the difference of a multiplier's two arms."""
     up = source(phi + offset, bias - s)
     return up if arms == 1 else up - source(phi - offset, bias + s)
-
-
-@contextmanager
-def few_threads(elements: int) -> Generator[None]:
-    """One thread inside the block where steps have few elements.
-
-    Other threads keep theirs, but one whose first work on torch falls into the block starts with one.
-
-    Args:
-        elements: Of a step.
-    """
-    before = torch.get_num_threads()
-    if elements > SMALL or before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Fused(torch.autograd.Function):
@@ -97,7 +75,7 @@ class _Fused(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        refuse_second_derivatives()
+        refuse_more_than_one(grads)
         flux, history, weight, offset, bias, plus, minus, dt, g_noise = ctx.saved_tensors
         given, by_flux = grads[0].transpose(0, 1), torch.empty_like(flux)
         steps, batch, nodes = flux.shape

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..torch.sources import tanh
-from .cells import Drive, Plan, Segment, compiled
+from .cells import CellsDrive, CellsPlan, CellsSegment, compiled
 from .fused import fused
 from .ways import allowed, unfit, unserved
 
@@ -26,7 +26,7 @@ def leaking(phi: Tensor, weight: Tensor, offset: Tensor, rate: Tensor, start: Te
         rate: How far a state goes at each step, (nodes,).
         start: States before the first step, (batch, nodes).
     """
-    drive = Drive(
+    drive = CellsDrive(
         phi=phi,
         weight=weight,
         offset=offset,
@@ -38,4 +38,4 @@ def leaking(phi: Tensor, weight: Tensor, offset: Tensor, rate: Tensor, start: Te
     )
     if not torch.compiler.is_compiling() and (allowed() == "fused" or unserved(phi)):
         return fused(drive, tanh, 1)
-    return compiled(drive, Plan((Segment(0, phi.shape[2], "Tanh"),)))
+    return compiled(drive, CellsPlan((CellsSegment(0, phi.shape[2], "Tanh"),)))

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..torch.edges import Edge, Fixed
 from ..torch.layer import Layer, Now, Rolled
-from ..torch.rates import Rates
-from .cells import Drive, Plan, Segment, compiled
-from .core import jacobi, within
+from ..torch.rates import among
+from .cells import CellsDrive, CellsPlan, CellsSegment, compiled
+from .core import within
 from .fused import driven, fused
 from .ways import ARMS, OFFSETS, Way, rich, source_name
 
@@ -37,7 +37,7 @@ def alone(
     """
     arms, values = ARMS[type(layer)], now.values
     g_noise, s_noise = _noise(phi, now)
-    drive = Drive(
+    drive = CellsDrive(
         phi=phi,
         weight=None if loop is None else loop.weight,
         offset=values[OFFSETS[arms]],
@@ -54,8 +54,8 @@ def alone(
     else:
         name = source_name(now)
         assert name is not None
-        rates = now.source if isinstance(now.source, Rates) else None
-        history = compiled(drive, Plan((Segment(0, phi.shape[2], name, arms),), rates))
+        rates = among([now.source])
+        history = compiled(drive, CellsPlan((CellsSegment(0, phi.shape[2], name, arms),), rates))
     if not observed:
         return Rolled(history, (history[:, -1],), ())
     before = history[:, :-1]
@@ -95,7 +95,7 @@ def is_lean(f: Forward, core: Sequence[Layer]) -> bool:
     if any(f.nows[la.layer_id].noise.levels.keys or rich(la, None, f.nows[la.layer_id]) for la in core):
         return False
     kinds = {(type(layer), source_name(f.nows[layer.layer_id])) for layer in core}
-    return not jacobi(f) or len(kinds) == 1
+    return not f.late or len(kinds) == 1
 
 
 def in_step(f: Forward, core: Sequence[Layer], fluxes: Sequence[Tensor]) -> list[Rolled]:
@@ -116,24 +116,24 @@ def in_step(f: Forward, core: Sequence[Layer], fluxes: Sequence[Tensor]) -> list
     ]
 
 
-def _plan(f: Forward, core: Sequence[Layer], places: Sequence[slice]) -> Plan:
-    segments: list[Segment] = []
+def _plan(f: Forward, core: Sequence[Layer], places: Sequence[slice]) -> CellsPlan:
+    segments: list[CellsSegment] = []
     for layer, place in zip(core, places, strict=True):
         name = source_name(f.nows[layer.layer_id])
         assert name is not None
-        segments.append(Segment(place.start, place.stop, name, ARMS[type(layer)]))
-    if jacobi(f):  # nobody sees a new state: one segment
-        segments = [Segment(0, segments[-1].stop, segments[0].source, segments[0].arms)]
-    rates = next((n.source for n in f.nows.values() if isinstance(n.source, Rates)), None)
-    return Plan(segments, rates)
+        segments.append(CellsSegment(place.start, place.stop, name, ARMS[type(layer)]))
+    if f.late:  # nobody sees a new state: one segment
+        segments = [CellsSegment(0, segments[-1].stop, segments[0].source, segments[0].arms)]
+    rates = among(now.source for now in f.nows.values())
+    return CellsPlan(segments, rates)
 
 
-def _drive(f: Forward, core: Sequence[Layer], fluxes: Sequence[Tensor]) -> Drive:
+def _drive(f: Forward, core: Sequence[Layer], fluxes: Sequence[Tensor]) -> CellsDrive:
     values = [f.nows[layer.layer_id].values for layer in core]
     offsets = [v[OFFSETS[ARMS[type(layer)]]] for v, layer in zip(values, core, strict=True)]
     names = ("bias_current", "gamma_plus", "gamma_minus")
     bias, plus, minus = (torch.cat([v[name] for v in values]) for name in names)
-    return Drive(
+    return CellsDrive(
         phi=torch.cat([*fluxes], 2),
         weight=torch.cat([_row(f, layer, core) for layer in core]),
         offset=torch.cat(offsets),
@@ -162,7 +162,7 @@ def _observed_of(
     before, arms, now = histories[number][:, :-1], ARMS[type(layer)], f.nows[layer.layer_id]
     for c, source, target in within(f, core):
         if target == number:
-            new = source < target and not jacobi(f)
+            new = source < target and not f.late
             states = histories[source][:, 1:] if new else histories[source][:, :-1]
             phi = phi + states @ f.edges[c.key].weight.t()
     return _observed(now, arms, phi, before)

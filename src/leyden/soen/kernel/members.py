@@ -11,7 +11,7 @@ from torch import Tensor
 from ..torch.edges import Circuits, Edge, EdgeState, NoccEdge, WiccEdge, smooth_abs
 from ..torch.kinds.dendrite import Soma
 from ..torch.layer import Layer, Now, Rolled, State
-from ..torch.rates import Rates
+from ..torch.rates import among
 from .drawn import LayerDraws, WeightDraws
 from .plan import Drive, Link, Part, Plan, Stepped
 from .together import advanced
@@ -81,7 +81,6 @@ def stepped(
     sources = [m.now.source for m in members] + [
         j.edge.source for j in joints if isinstance(j.edge, Circuits)
     ]
-    rates = next((source for source in sources if isinstance(source, Rates)), None)
     drive = Drive(
         phi=_side_by_side([m.phi for m in members]),
         start=_side_by_side([m.state[0] for m in members]),
@@ -91,7 +90,7 @@ def stepped(
         slots=[[v[name] for name in KINDS[type(m.layer)][1]] for m, v in zip(members, values, strict=True)],
         weights=weights,
     )
-    plan = Plan(parts=parts, links=links, jacobi=jacobi, rates=rates, observed=observed)
+    plan = Plan(parts=parts, links=links, jacobi=jacobi, rates=among(sources), observed=observed)
     result = advanced(drive, plan)
     circuits = iter(result.circuits.split([s.shape[1] for j in joints for s in j.state], 1))
     return _apart(members, values, plan, result), [tuple(next(circuits) for _ in j.state) for j in joints]

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..torch.rates import Rates
 from ..torch.sources import CLOSED, Source
 from . import abi
-from .cells import Drive, Found, Plan, Segment, advance, gradients, retreat, weight_gradient
+from .cells import CellsDrive, CellsPlan, CellsSegment, Found, advance, gradients, retreat, weight_gradient
 from .fused import driven, fused
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ SCHEMA = "(Tensor[] tensors, str plan, bool keep) -> (Tensor, Tensor)"
 ADJOINT = "(Tensor given, Tensor history, Tensor[] tensors, str plan) -> (Tensor, Tensor, Tensor)"
 
 
-def traced(drive: Drive, plan: Plan) -> Tensor:
+def traced(drive: CellsDrive, plan: CellsPlan) -> Tensor:
     """History of the states, (batch, time + 1, nodes), by an operator."""
     keep = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in drive.tensors)
     return cells(*_packed(drive, plan), keep)[0]
@@ -36,7 +36,7 @@ def traced(drive: Drive, plan: Plan) -> Tensor:
 # ---------------------------------------------------------------------- what an operator may be given
 
 
-def _packed(drive: Drive, plan: Plan) -> tuple[list[Tensor], str]:
+def _packed(drive: CellsDrive, plan: CellsPlan) -> tuple[list[Tensor], str]:
     """Tensors that are there, and all else in words: which are there, the table's size, the segments."""
     tensors = [t for t in drive.tensors if t is not None]
     words = ["".join("0" if t is None else "1" for t in drive.tensors)]
@@ -51,25 +51,25 @@ def _packed(drive: Drive, plan: Plan) -> tuple[list[Tensor], str]:
 
 
 @lru_cache
-def _read(words: str) -> tuple[str, tuple[int, ...], tuple[Segment, ...]]:
+def _read(words: str) -> tuple[str, tuple[int, ...], tuple[CellsSegment, ...]]:
     there, size, *segments = words.split(";")
     cut = [s.split(",", 3) for s in segments]
     return (
         there,
         tuple(int(n) for n in size.split(",") if n),
-        tuple(Segment(int(start), int(stop), name, int(arms)) for start, stop, arms, name in cut),
+        tuple(CellsSegment(int(start), int(stop), name, int(arms)) for start, stop, arms, name in cut),
     )
 
 
-def _unpacked(tensors: list[Tensor], words: str) -> tuple[Drive, Plan]:
+def _unpacked(tensors: list[Tensor], words: str) -> tuple[CellsDrive, CellsPlan]:
     there, size, segments = _read(words)
     given = iter(tensors)
-    drive = Drive.of([next(given) if t == "1" else None for t in there])
+    drive = CellsDrive.of([next(given) if t == "1" else None for t in there])
     if not size:
-        return drive, Plan(segments)
+        return drive, CellsPlan(segments)
     rows, columns, edge = size
     bordered, low, high = given
-    return drive, Plan(segments, Rates(bordered, rows, columns, low, high, bool(edge)))
+    return drive, CellsPlan(segments, Rates(bordered, rows, columns, low, high, bool(edge)))
 
 
 # ---------------------------------------------------------------------- the operators
@@ -122,7 +122,7 @@ def _backward(ctx: Any, given: Tensor, _: Tensor) -> tuple[Any, ...]:
     drive, plan = _unpacked(tensors, ctx.plan)
     found = Found(*cells_adjoint(given, history, tensors, ctx.plan))
     weight = None if drive.weight is None else weight_gradient(found.flux, history, plan)
-    by = gradients(found, weight, drive, by_dt=True)
+    by = gradients(found, weight, drive)
     present = [g for g, t in zip(by, drive.tensors, strict=True) if t is not None]
     return present + [None] * (len(tensors) - len(present)), None, None
 
@@ -133,7 +133,7 @@ cells.register_autograd(_backward, setup_context=_saved)
 # ---------------------------------------------------------------------- where the library cannot serve
 
 
-def _in_library(drive: Drive) -> bool:
+def _in_library(drive: CellsDrive) -> bool:
     return drive.phi.device.type == "cpu" and not abi.library().problem
 
 
@@ -151,7 +151,7 @@ def elsewhere(work: Callable[[], T], device: torch.device) -> T:
         return thread.submit(run).result()
 
 
-def _differentiated(given: Tensor, drive: Drive, plan: Plan) -> Sequence[Tensor]:
+def _differentiated(given: Tensor, drive: CellsDrive, plan: CellsPlan) -> Sequence[Tensor]:
     """Gradients of flux, offset, bias, drive, leak and start by running again: nothing was recorded."""
     names = ("phi", "offset", "bias", "plus", "minus", "start")
     leaves = {name: getattr(drive, name).detach().requires_grad_() for name in names}
@@ -159,7 +159,7 @@ def _differentiated(given: Tensor, drive: Drive, plan: Plan) -> Sequence[Tensor]
     return torch.autograd.grad(history, [*leaves.values()], given, allow_unused=True, materialize_grads=True)
 
 
-def _on_torch(drive: Drive, plan: Plan) -> Tensor:
+def _on_torch(drive: CellsDrive, plan: CellsPlan) -> Tensor:
     """The same on torch operations, (batch, time + 1, nodes)."""
     if len(plan.segments) == 1:
         (segment,) = plan.segments
@@ -173,7 +173,7 @@ def _on_torch(drive: Drive, plan: Plan) -> Tensor:
     return torch.stack(states, 1)
 
 
-def _stepped(drive: Drive, plan: Plan, segment: Segment, phi: Tensor, state: Tensor) -> Tensor:
+def _stepped(drive: CellsDrive, plan: CellsPlan, segment: CellsSegment, phi: Tensor, state: Tensor) -> Tensor:
     """The states of all nodes after a step of one segment."""
     here = slice(segment.start, segment.stop)
     phi, old = phi[:, here], state[:, here]
@@ -184,5 +184,5 @@ def _stepped(drive: Drive, plan: Plan, segment: Segment, phi: Tensor, state: Ten
     return torch.cat([state[:, : segment.start], new, state[:, segment.stop :]], 1)
 
 
-def _function(name: str, plan: Plan) -> Source:
+def _function(name: str, plan: CellsPlan) -> Source:
     return plan.rates if plan.rates is not None and name.startswith("RateArray") else CLOSED[name]

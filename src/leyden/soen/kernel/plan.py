@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..torch.noise import Shake
 from ..torch.rates import Rates
-from .call import EVALUATION
+from .threads import EVALUATION
 from .wires import Wires
 
 #: parameters and hidden states of a node of each kind

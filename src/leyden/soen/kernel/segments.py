@@ -11,7 +11,9 @@ from torch import Tensor
 
 from ..torch.rates import Rates
 from . import abi
-from .call import OWN, Call, Form, places, refuse_mixture
+from .cells_call import OWN, CellsCall, Form
+from .derivatives import refuse_more_than_one
+from .layout import places, refuse_mixture
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def together(
     """
     form, tensors = form_of(segments, outers, dt, rates)
     refuse_mixture(tensors)
-    return _Together.apply(form, *tensors)  # type: ignore[no-any-return]
+    return _Segments.apply(form, *tensors)  # type: ignore[no-any-return]
 
 
 def form_of(
@@ -104,19 +106,19 @@ def form_of(
 
 def advance_all(
     form: Form, tensors: Sequence[Tensor | None], keep: bool
-) -> tuple[list[Tensor], list[Tensor | None], Call]:
+) -> tuple[list[Tensor], list[Tensor | None], CellsCall]:
     """Histories and, where a backward pass is to come, fluxes (batch, time, nodes) of all segments."""
     dt = tensors[0]
     assert dt is not None
     histories = [dt.new_empty(form.batch, form.steps + 1, nodes) for *_, nodes in form.kinds]
     fluxes = [dt.new_empty(form.batch, form.steps, nodes) if keep else None for *_, nodes in form.kinds]
-    call = Call(form, tensors, histories, fluxes)
+    call = CellsCall(form, tensors, histories, fluxes)
     call.advance()
     return histories, fluxes, call
 
 
 def retreat_all(
-    call: Call,
+    call: CellsCall,
     tensors: Sequence[Tensor | None],
     given: Sequence[Tensor | None],
     needs: Sequence[bool],
@@ -136,7 +138,7 @@ def retreat_all(
     return found
 
 
-class _Together(torch.autograd.Function):
+class _Segments(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, form: Form, *tensors: Any) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
@@ -152,7 +154,7 @@ class _Together(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        refuse_second_derivatives()
+        refuse_more_than_one(grads)
         saved, needs = ctx.saved_tensors, ctx.needs_input_grad[1:]
         end = len(needs)
         tensors, histories, fluxes = saved[:end], saved[end : end + len(grads)], saved[end + len(grads) :]
@@ -161,18 +163,5 @@ class _Together(torch.autograd.Function):
         except IndexError:
             call, there = None, []
         if call is None or there != places(saved):  # hooks may bring what was saved back to another place
-            call = Call(ctx.form, tensors, histories, fluxes)
+            call = CellsCall(ctx.form, tensors, histories, fluxes)
         return None, *retreat_all(call, tensors, grads, needs, histories)
-
-
-def refuse_second_derivatives() -> None:
-    """A backward pass by hand cannot be differentiated again, and must not pass for a constant.
-
-    Raises:
-        RuntimeError: It is asked to record itself (`create_graph=True`).
-    """
-    if torch.is_grad_enabled():
-        raise RuntimeError(
-            "circuits have first derivatives only on this way, but create_graph=True asks for more; "
-            'run the forward inside `with leyden.soen.kernel.at_most("steps"):`'
-        )

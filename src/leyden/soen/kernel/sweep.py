@@ -17,7 +17,7 @@ from ..torch.edges import Circuits
 from ..torch.kinds.recurrent import Carrying
 from ..torch.layer import Layer, Rolled
 from .connections import carried
-from .core import Parts, jacobi, parted, within
+from .core import Parts, parted, within
 from .drawn import Draws, LayerDraws, WeightDraws
 from .lean import in_step, is_lean
 from .members import Joint, Member, stepped
@@ -41,8 +41,8 @@ def decide_sweep(f: Forward) -> Decision:
     if core and torch.compiler.is_compiling() and not is_lean(f, core):
         return Decision("steps", "torch.compile has no operator for it")
     for layer in core:
-        i, loop = layer.layer_id, f.loop(layer.layer_id)
-        found = decide(layer, f.x, None if loop is None else f.edges[loop.key], f.nows[i])
+        i = layer.layer_id
+        found = decide(layer, f.x, f.loop_edge(i), f.nows[i])
         if found.way != "compiled":
             return Decision("steps", f"layer {i}: {found.why}")
         for c in f.into(i):
@@ -132,7 +132,7 @@ def _from_outside(f: Forward, layer: Layer, parts: Parts, outcome: Outcome, draw
         if c.from_layer in outcome.histories:
             source, state = outcome.histories[c.from_layer], f.circuits[c.key]
             flux, outcome.circuits[c.key] = carried(
-                f.edges[c.key], source, state, late=jacobi(f), draws=draws.weights[c.key]
+                f.edges[c.key], source, state, late=f.late, draws=draws.weights[c.key]
             )
             phi = flux if phi is None else phi + flux
     return f.x.new_zeros(*f.x.shape[:2], layer.params.dim) if phi is None else phi
@@ -147,7 +147,7 @@ def _rich(
         for layer, phi in zip(core, fluxes, strict=True)
         for i in [layer.layer_id]
     ]
-    edges, late = within(f, core), jacobi(f)
+    edges, late = within(f, core), f.late
     joints = [
         Joint(
             edge=f.edges[c.key],

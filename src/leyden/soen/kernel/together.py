@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from . import abi
-from .call import refuse_mixture, rows_follow
+from .derivatives import refuse_more_than_one
+from .layout import refuse_mixture, rows_follow
 from .plan import Drive, Link, Plan, Stepped
-from .segments import refuse_second_derivatives
-from .told import Adjoint, Call
+from .together_call import TogetherAdjoint, TogetherCall
 
 
 def advanced(drive: Drive, plan: Plan) -> Stepped:
@@ -40,7 +40,7 @@ class _Together(torch.autograd.Function):
         for array, first in ((history, start), (hiddens, hidden), (states, circuits)):
             array[:, 0] = first
         flux = torch.empty_like(history[:, 1:]) if keep else None
-        call = Call(plan, (history, hiddens, states, flux), dt, rest)
+        call = TogetherCall(plan, (history, hiddens, states, flux), dt, rest)
         call.structure.phi, call.structure.phi_stride = phi.data_ptr(), phi.stride(0)
         abi.library().call("leyden_soen_together", phi.dtype == torch.float64, call.structure)
         if recorded:
@@ -53,11 +53,11 @@ class _Together(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        refuse_second_derivatives()
+        refuse_more_than_one(grads)
         history, hiddens, states, flux, dt, *rest = ctx.saved_tensors
         plan: Plan = ctx.plan
-        call = Call(plan, (history, hiddens, states, flux), dt, rest, backwards=True)
-        found = Adjoint(plan, grads, history, hiddens, states)
+        call = TogetherCall(plan, (history, hiddens, states, flux), dt, rest, backwards=True)
+        found = TogetherAdjoint(plan, grads, history, hiddens, states)
         double = history.dtype == torch.float64
         abi.library().call("leyden_soen_together_adjoint", double, call.structure, found.structure)
         sums, places = found.sums.to(history.dtype), plan.places()

@@ -55,13 +55,12 @@ def _steps(f: Forward) -> bool:
     if f.simulation.stepwise and decide_sweep(f).way == "steps":
         return True
     for layer in f.layers:
-        loop = f.loop(layer.layer_id)
-        own = None if loop is None else f.edges[loop.key]
+        i = layer.layer_id
         if f.driven(layer):
             continue
-        if any(type(f.edges[c.key]) is not Fixed for c in f.into(layer.layer_id)):
+        if any(type(f.edges[c.key]) is not Fixed for c in f.into(i)):
             return True
-        if not layer.memoryless and decide(layer, f.x, own, f.nows[layer.layer_id]).way == "steps":
+        if not layer.memoryless and decide(layer, f.x, f.loop_edge(i), f.nows[i]).way == "steps":
             return True
     return False
 

@@ -66,6 +66,16 @@ class Forward:
             None,
         )
 
+    def loop_edge(self, layer_id: int) -> Edge | None:
+        """What the self connection of a layer does, where one acts on it."""
+        loop = self.loop(layer_id)
+        return None if loop is None else self.edges[loop.key]
+
+    @property
+    def late(self) -> bool:
+        """Whether every layer of a step sees the states before it (Jacobi)."""
+        return self.simulation.network_evaluation_method == "stepwise_jacobi"
+
     def driven(self, layer: Layer) -> bool:
         """Whether the input is this layer's state."""
         return layer is self.layers[0] and self.simulation.input_type == "state"
@@ -165,10 +175,10 @@ def _flux(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
 def _upstream(f: Forward, layer: Layer, outcome: Outcome) -> Tensor:
     if layer is f.layers[0]:
         return f.x
-    phi, late = None, f.simulation.network_evaluation_method == "stepwise_jacobi"
+    phi = None
     for c in sorted(f.into(layer.layer_id), key=lambda c: c.from_layer):
         source, state = outcome.histories[c.from_layer], f.circuits[c.key]
-        reached, outcome.circuits[c.key] = carried(f.edges[c.key], source, state, late=late)
+        reached, outcome.circuits[c.key] = carried(f.edges[c.key], source, state, late=f.late)
         phi = reached if phi is None else phi + reached
     return f.x.new_zeros(*f.x.shape[:2], layer.params.dim) if phi is None else phi
 
@@ -245,10 +255,9 @@ def _inbound(
 ) -> Tensor:
     """The flux that reaches a layer at one step, (batch, nodes)."""
     phi = x if layer is f.layers[0] else x.new_zeros(x.shape[0], layer.params.dim)
-    jacobi = f.simulation.network_evaluation_method == "stepwise_jacobi"
     for c in f.into(layer.layer_id):
         edge, state = f.edges[c.key], circuits[c.key]
-        if jacobi:
+        if f.late:
             reached, circuits[c.key] = edge.delayed(before[c.from_layer], state)
         else:
             reached, circuits[c.key] = edge.step(states[c.from_layer][0], state)

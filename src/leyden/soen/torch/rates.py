@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import is_
 
@@ -62,6 +63,11 @@ class Rates:
         upper = upper + x * (flat[at + 1] - upper)
         lower = lower + x * (flat[at + (stride + 1)] - lower)
         return upper + y * (lower - upper)
+
+
+def among(sources: Iterable[object]) -> Rates | None:
+    """The rate table of some source functions; a circuit has one at most."""
+    return next((source for source in sources if isinstance(source, Rates)), None)
 
 
 class Kept:

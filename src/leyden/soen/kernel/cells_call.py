@@ -8,20 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..problems import CircuitError
 from ..torch.rates import Rates
 from . import abi
+from .layout import followed, places
+from .threads import EVALUATION, worthwhile
 
-#: source function evaluations and multiplications below which a second thread costs more than it saves
-SMALL = 4e6
-#: a source function costs about as much as so many multiplications
-EVALUATION = 80
 #: tensors of a segment: offset, bias, plus, minus, flux, start, noise on g, noise on s
 OWN = 8
-
-#: where a tensor is, and its strides
-Place = tuple[int | None, tuple[int, ...]]
-NOWHERE: Place = (None, (0,))
 
 
 @dataclass(frozen=True)
@@ -67,10 +60,10 @@ class Form:
             2 * widths[to] * (widths[source] if source >= 0 else self.outers[-1 - source])
             for source, to, _ in self.wires
         )
-        return threads(self.batch, self.batch * self.steps * (products + EVALUATION * sum(widths)))
+        return worthwhile(self.batch, self.batch * self.steps * (products + EVALUATION * sum(widths)))
 
 
-class Call:
+class CellsCall:
     """The structures of one call.
 
     Args:
@@ -120,7 +113,7 @@ class Call:
         self.cells = abi.Cells(
             form.batch, form.steps, form.threads(), len(form.kinds), len(form.outers), len(form.wires),
             self.segments, self.outers, self.wires,
-            abi.Table() if form.rates is None else table(form.rates), float(dt),
+            abi.table(form.rates), float(dt),
         )  # fmt: skip
 
     def advance(self) -> None:
@@ -150,47 +143,3 @@ class Call:
         abi.library().call("leyden_soen_cells_adjoint", self.double, self.cells)
         if found[0] is not None:
             found[0].fill_(self.cells.by_dt)
-
-
-def refuse_mixture(tensors: Sequence[Tensor | None]) -> None:
-    """A kernel reads numbers of one precision from one memory, whatever they are.
-
-    Raises:
-        CircuitError: The tensors differ in type or device.
-    """
-    kinds = {(t.dtype, t.device) for t in tensors if t is not None}
-    if len(kinds) > 1:
-        found = " and ".join(
-            sorted(f"{str(dtype).removeprefix('torch.')} on {device}" for dtype, device in kinds)
-        )
-        rule = "a circuit computes in one precision on one device"
-        raise CircuitError(
-            [f"{rule}, but got {found}; write network.to(dtype=..., device=...)"], "the tensors"
-        )
-
-
-def places(tensors: Sequence[Tensor | None]) -> list[Place]:
-    """Where tensors are."""
-    return [NOWHERE if t is None else (t.data_ptr(), t.stride()) for t in tensors]
-
-
-def table(rates: Rates) -> abi.Table:
-    """A rate table for the library; it points into ``rates``."""
-    return abi.Table(
-        rates.bordered.data_ptr(), rates.rows, rates.columns, float(rates.low), float(rates.high)
-    )
-
-
-def threads(batch: int, work: float) -> int:
-    """How many threads are worth their start."""
-    return 1 if work < SMALL else max(1, min(torch.get_num_threads(), batch))
-
-
-def followed(t: Tensor, strided: bool = True) -> Tensor:
-    """The tensor laid out such that only its samples may lie apart, where they may."""
-    return t if strided and t.dim() == 3 and rows_follow(t) else t.contiguous()
-
-
-def rows_follow(t: Tensor) -> bool:
-    """Whether the steps of a sample lie one behind the other; samples may lie apart."""
-    return t.stride(2) == 1 and t.stride(1) == t.shape[2]

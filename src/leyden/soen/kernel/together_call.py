@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from . import abi
-from .call import rows_follow, table, threads
+from .layout import rows_follow
 from .plan import SLOTS, Link, Part, Plan
+from .threads import worthwhile
 
 
-class Call:
+class TogetherCall:
     """What the library is told, and the memory that it is told of.
 
     Args:
@@ -59,7 +60,7 @@ class Call:
             hidden=hiddens.shape[2],
             states=states.shape[2],
             layers=len(plan.parts),
-            threads=threads(self.batch, plan.work(self.batch, self.steps)),
+            threads=worthwhile(self.batch, plan.work(self.batch, self.steps)),
             jacobi=plan.jacobi,
             keep=hiddens.shape[1] > 1,
             flux=None if flux is None else flux.data_ptr(),
@@ -68,10 +69,9 @@ class Call:
             circuits=states.data_ptr(),
             layer=self.layers,
             connection=self.connections,
+            table=abi.table(plan.rates),
             dt=float(dt),
         )
-        if plan.rates is not None:
-            self.structure.table = table(plan.rates)
 
     def _layer(self, layer: abi.Layer, part: Part, start: int, slots: Sequence[Tensor]) -> None:
         layer.start, layer.nodes = start, part.nodes
@@ -107,7 +107,7 @@ class Call:
         self.programs.append(program)
 
 
-class Adjoint:
+class TogetherAdjoint:
     """Gradients: what is given, and room for what is found.
 
     Args:
