@@ -198,6 +198,11 @@ def test_an_option_that_cannot_be_followed_is_refused_before_anything_is_written
         (("--currents", "0", "1e6", "3"), "currents must lie between 0 and 2 / step = 20"),
         (("--beta-c", "nan"), "beta_c must be finite and above 0, but got nan"),
         (("--beta", "inf"), "beta must be finite and above 0, but got inf"),
+        (
+            ("--beta-c", "1e-9"),
+            "at most 10,000,000 steps of time, but --beta-c 1e-09 and --beta 1.5708 need 3.7e+12",
+        ),
+        (("--beta-c", "1e9"), "at most 10,000,000 steps of time"),
         (("--output", "folder.npz"), "--output must name a file"),
     ],
 )

@@ -16,11 +16,18 @@ import sys
 from argparse import ArgumentParser, Namespace
 from math import isfinite, pi
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leyden.cli import output
 
+if TYPE_CHECKING:
+    from leyden.soen.archive import Array
+    from leyden.soen.interferometer import Interferometer
+
 #: points of a table; about 250 times as many as ship
 MOST = 10_000_000
+#: steps of time at each point; about 700 times as many as the circuit of the shipped table takes
+LONGEST = 10_000_000
 
 
 def arguments(parser: ArgumentParser) -> None:
@@ -41,9 +48,21 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Compute the table and write it."""
+    currents, circuit = _currents(args), _circuit(args)
+    output.ready(args.output, "--output")
+    table = circuit.table(currents, args.fluxes, _progress)
+    with output.replacing(args.output) as file:
+        table.write(file)
+    rows, columns = table.rates.shape
+    lowest, highest = table.rates.min(), table.rates.max()
+    print(f"{args.output}: {rows} currents x {columns} fluxes, g from {lowest:.4g} to {highest:.4g}")
+    return 0
+
+
+def _currents(args: Namespace) -> Array:
+    """The rows of the table; the columns are looked at, too."""
     import numpy as np
 
-    from leyden.soen.interferometer import Interferometer
     from leyden.spec.errors import UserError
 
     try:
@@ -63,14 +82,22 @@ def run(args: Namespace) -> int:
             f"a table has at most {MOST:,} points, but --currents and --fluxes ask for "
             f"{rows:,} x {args.fluxes:,}; the one that ships has 201 x 201"
         )
+    return np.linspace(first, last, rows)
+
+
+def _circuit(args: Namespace) -> Interferometer:
+    """The circuit, where it can be followed in a time that somebody waits for."""
+    from leyden.soen.interferometer import Interferometer
+    from leyden.spec.errors import UserError
+
     circuit = Interferometer.suited(args.beta_c, args.beta)
-    output.ready(args.output, "--output")
-    table = circuit.table(np.linspace(first, last, rows), args.fluxes, _progress)
-    with output.replacing(args.output) as file:
-        table.write(file)
-    lowest, highest = table.rates.min(), table.rates.max()
-    print(f"{args.output}: {rows} currents x {args.fluxes} fluxes, g from {lowest:.4g} to {highest:.4g}")
-    return 0
+    steps = (circuit.settle + circuit.measure) / circuit.step
+    if steps > LONGEST:
+        raise UserError(
+            f"a point takes at most {LONGEST:,} steps of time, but --beta-c {args.beta_c:g} and "
+            f"--beta {args.beta:g} need {steps:.2g}; the circuit of the table that ships takes 15,000"
+        )
+    return circuit
 
 
 def _progress(share: float) -> None:
