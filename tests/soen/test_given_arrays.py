@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ connections:
   - {from_layer: 0, to_layer: 1}
 """
 CIRCUIT = NOISY.replace(", noise: {phi: 0.1}", "").replace("seed: 5\n", "")
+LINEAR = {"layers": [{"layer_id": 0, "layer_type": "Linear", "params": {"dim": 2}}]}
 MASK = np.ones((3, 2), dtype=np.float32)
 
 
@@ -137,3 +141,59 @@ def test_a_file_of_the_original_may_be_input_and_parameters_both(capsys) -> None
     words = ["--input", case, "--parameters", case]
     assert command_line(["soen", "simulate", str(GOLDEN / "sd_Tanh.yaml"), "--output", "o.npz", *words]) == 0
     assert capsys.readouterr().err.count("nothing uses") == 1
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", "g", "f2", "u1", ">u2", "u4", "u8", ">i8", "?"])
+def test_parameters_are_taken_in_every_kind_of_real_number(kind: str) -> None:
+    saved = soen.load("circuit.yaml")
+    state = {f"param/{n}": t.detach().numpy() for n, t in soen.build(saved).state_dict().items()}
+    weights = {"param/connections.J_0_to_1": np.ones((3, 2))}
+    plain = simulate(saved, X, state | weights)["layer_1"]
+    same = {name: array.astype(kind) for name, array in weights.items()}
+    assert np.array_equal(simulate(saved, X, state | same)["layer_1"], plain)
+    if np.dtype(kind).kind == "f":
+        assert np.allclose(simulate(saved, X.astype(kind), state | same)["layer_1"], plain, atol=1e-3)
+
+
+def damaged(how: str) -> bytes:
+    """An archive that is none."""
+    file = BytesIO()
+    with ZipFile(file, "w") as archive:
+        text = b"hello" if how == "text" else b"\x93NUMPY\x01\x00\x10\x00{'descr': (((   "
+        archive.writestr("input.npy", text)
+        if how == "huge":
+            header = {"descr": "<f8", "fortran_order": False, "shape": (10**13,)}
+            with archive.open("b.npy", "w") as member:
+                np.lib.format.write_array_header_1_0(member, header)
+    content = bytearray(file.getvalue())
+    if how == "compression":
+        content[content.index(b"PK\1\2") + 10] = 99
+    return bytes(content)
+
+
+@pytest.mark.parametrize("how", ["text", "header", "huge", "compression"])
+@pytest.mark.parametrize("option", ["--input", "--parameters"])
+def test_archives_that_numpy_cannot_read_are_refused(how: str, option: str, capsys) -> None:
+    Path("damaged.npz").write_bytes(damaged(how))
+    assert run(option, "damaged.npz") == 2
+    assert "damaged.npz must be a .npz file of plain arrays: " in capsys.readouterr().err
+
+
+def test_a_rate_table_of_rows_of_different_lengths_is_refused() -> None:
+    ragged = {"ib_list": [1.0, 2.0], "phi_array": [0.0, 0.5], "g_array": [[1.0, 2.0], [3.0]]}
+    Path("ragged.pkl").write_bytes(pickle.dumps(ragged))
+    with pytest.raises(soen.CircuitError, match=r"in the rate table ragged\.pkl\n.*must be arrays"):
+        soen.RateTable.read("ragged.pkl")
+
+
+def test_a_rate_table_that_is_given_for_nothing_is_said() -> None:
+    with pytest.warns(UserWarning, match="the rate table decides nothing"):
+        soen.build("circuit.yaml", table=GOLDEN / "rate_array.npz")
+
+
+def test_seeds_that_no_generator_takes_are_refused(capsys) -> None:
+    Path("circuit.yaml").write_text(f"seed: {10**39}\n{CIRCUIT}")
+    assert run() == 2
+    assert "circuit.yaml:1:7  seed: must be" in capsys.readouterr().err
+    with pytest.raises(soen.CircuitError, match=r"seed must lie between -2\^63 and 2\^64 - 1, but got 1000"):
+        soen.build(LINEAR, seed=10**39)

@@ -12,7 +12,7 @@ import torch
 from leyden import soen
 from leyden.soen.compat import EVERYTHING
 from leyden.soen.torch.power import Power
-from tests.soen.golden_case import GOLDEN, NAMES, TABLE, Case
+from tests.soen.golden_case import GOLDEN, NAMES, Case, table_of
 
 PRECISIONS = {64: torch.float64, 32: torch.float32}
 #: gradients of these are wrong in the original; the same circuit integrated step by step has the right ones
@@ -96,7 +96,7 @@ def test_a_saved_and_loaded_circuit_is_the_same(name: str, suffix: str, tmp_path
     case = Case.read(name)
     network = case.network(torch.float32)
     soen.save(network, tmp_path / f"model{suffix}")
-    again = soen.build(tmp_path / f"model{suffix}", table=TABLE, seed=9)
+    again = soen.build(tmp_path / f"model{suffix}", table=table_of(case.circuit), seed=9)
     assert again.circuit == network.circuit
     torch.testing.assert_close(
         again(case.input, case.initial), network(case.input, case.initial), atol=0, rtol=0
@@ -133,6 +133,6 @@ def test_a_written_model_file_has_what_the_original_looks_for(tmp_path: Path) ->
 @pytest.mark.parametrize("name", NAMES)
 def test_the_seed_of_a_file_draws_the_weights_that_the_original_draws(name: str) -> None:
     case = Case.read(name)
-    drawn = soen.build(case.circuit, table=TABLE).state_dict()
+    drawn = soen.build(case.circuit, table=table_of(case.circuit)).state_dict()
     for key, weight in case.tensors("param/connections.").items():
         torch.testing.assert_close(drawn[f"connections.{key}"], weight, atol=1e-7, rtol=0)

@@ -14,7 +14,6 @@ from torch.nn.utils import parametrize
 from leyden import soen
 from tests.backends.torch.ranks import on_ranks
 from tests.soen.circuits import network, some_input, tree
-from tests.soen.golden_case import TABLE
 from tests.soen.kernel.test_ways import CIRCUITS
 from tests.soen.kernel.test_ways import network as random_network
 
@@ -38,7 +37,7 @@ def every_layer_trained() -> Any:
     )
     described["connections"][1]["params"] = WICC
     described["layers"][0]["layer_type"] = "SingleDendrite"
-    return soen.build(described, seed=0, table=TABLE).double()
+    return soen.build(described, seed=0).double()
 
 
 def fitted(model: nn.Module, x: torch.Tensor) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from leyden import soen
 from leyden.soen.kernel.ways import at_most
-from tests.soen.golden_case import TABLE
+from tests.soen.golden_case import table_of
 from tests.soen.reference import SOURCES, simulated
 
 LOOPS = ("SingleDendrite", "MultiplierWICC", "MultiplierNOCC", "RNN", "GRU", "LSTM", "MinGRU", "LeakyGRU")
@@ -112,7 +112,8 @@ def circuit(seed: int) -> dict[str, Any]:
 @pytest.mark.parametrize("theirs", [False, True])
 @pytest.mark.parametrize("seed", range(60))
 def test_a_random_circuit_is_what_its_equations_say(seed: int, theirs: bool) -> None:
-    net = soen.build(circuit(seed), seed=seed, table=TABLE, compat="soen" if theirs else None).double()
+    described = soen.Circuit.read(circuit(seed), compat="soen" if theirs else None)
+    net = soen.build(described, seed=seed, table=table_of(described)).double()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in net.connections.values():  # out of their boxes, signs and masks

@@ -9,7 +9,7 @@ import torch
 from leyden import soen
 from leyden.soen.torch.scan import scan
 from tests.soen.circuits import network, some_input, tree
-from tests.soen.golden_case import TABLE
+from tests.soen.golden_case import table_of
 
 
 def test_a_scan_has_the_gradients_of_its_recurrence() -> None:
@@ -35,7 +35,8 @@ LOOP = [{"from_layer": 1, "to_layer": 1, "connection_type": "one_to_one", "param
 def solved_by(solver: str, source: str, loop: bool):
     params = {"source_func": source, "solver": solver, "gamma_plus": 0.01, "gamma_minus": 0.01}
     described = tree({"layer_type": "SingleDendrite", "params": params}, connections=LOOP if loop else None)
-    return soen.build(described, table=TABLE, seed=0).double()
+    circuit = soen.Circuit.read(described)
+    return soen.build(circuit, table=table_of(circuit), seed=0).double()
 
 
 CASES = [

@@ -33,18 +33,26 @@ def arrays_of(path: Path) -> Arrays:
     """
     present(path)
     try:
-        with path.open("rb") as stream:
-            if stream.read(6) == np.lib.format.MAGIC_PREFIX:
-                stream.seek(0)
-                return {"input": np.lib.format.read_array(stream, allow_pickle=False)}
-        if not zipfile.is_zipfile(path):
-            raise ValueError("it is damaged, or something else")
-        with np.load(path, allow_pickle=False) as held:
-            return dict(held)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        return _read(path)
+    except Exception as error:  # numpy, zip and zlib say in a dozen ways that a file is damaged
         raise CircuitError(
             [f"{path} must be a .npz file of plain arrays: {error}; write it with numpy.savez"], "the file"
         ) from None
+
+
+def _read(path: Path) -> Arrays:
+    with path.open("rb") as stream:
+        if stream.read(6) == np.lib.format.MAGIC_PREFIX:
+            stream.seek(0)
+            return {"input": np.lib.format.read_array(stream, allow_pickle=False)}
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is damaged, or something else")
+    with np.load(path, allow_pickle=False) as file:
+        held = dict(file)
+    for name, found in held.items():
+        if not isinstance(found, np.ndarray):  # numpy returns the bytes of what is no array
+            raise ValueError(f"`{name}` is no array")
+    return held
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:

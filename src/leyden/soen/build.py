@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def build(
         circuit = Saved(circuit=Circuit.read(circuit, compat=compat))
     if isinstance(table, (str, Path)):
         table = RateTable.read(table)
+    if table is not None and not circuit.circuit.uses_table:
+        warnings.warn("the rate table decides nothing: no source function looks one up", stacklevel=2)
     return restored(circuit, seed=seed, table=table, exact=exact)
 
 

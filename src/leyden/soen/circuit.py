@@ -26,6 +26,10 @@ Compat = Annotated[
 ]
 
 
+#: what generators take
+SEEDS = range(-(2**63), 2**64)
+
+
 class Circuit(Frozen):
     """Layers, connections and how they are evaluated.
 
@@ -54,7 +58,7 @@ class Circuit(Frozen):
     layers: Annotated[tuple[Layer, ...], Field(strict=False)]
     connections: Annotated[tuple[Connection, ...], Field(strict=False)] = ()
     simulation: Simulation = Simulation()
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=SEEDS.start, lt=SEEDS.stop)] | None = None
     quantization: Quantization | None = None
     compat: Compat = frozenset()
 

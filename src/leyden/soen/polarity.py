@@ -21,7 +21,7 @@ class RandomPolarity(Frozen):
     """
 
     excitatory_ratio: Annotated[float, Field(ge=0, le=1)] = 0.8
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
 
 
 class Polarity(Frozen):

@@ -72,7 +72,12 @@ class RateTable:
         npz = path.suffix == ".npz" or zipfile.is_zipfile(path)
         held = arrays_of(path) if npz else _pickled(path)
         problems = [f"there must be an array `{name}`" for name in GRID if name not in held]
-        grid = {name: np.asarray(held[name]) for name in GRID if name in held}
+        try:
+            grid = {name: np.asarray(held[name]) for name in GRID if name in held}
+        except ValueError as error:  # rows of different lengths
+            raise CircuitError(
+                [f"{', '.join(GRID)} must be arrays: {error}"], f"the rate table {path}"
+            ) from None
         problems += unusable(grid)
         if problems:
             raise CircuitError(problems, f"the rate table {path}")

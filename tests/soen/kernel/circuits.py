@@ -12,7 +12,7 @@ from leyden import soen
 from leyden.soen.kernel.cells import CellsDrive, CellsPlan, CellsSegment
 from leyden.soen.torch.rates import Rates
 from leyden.soen.torch.sources import CLOSED, Source
-from tests.soen.golden_case import TABLE
+from tests.soen.golden_case import TABLE, table_of
 
 F64 = torch.float64
 
@@ -91,7 +91,8 @@ def network(layers: list[dict[str, Any]], connections: list[dict[str, Any]], **s
         ],
         "simulation": {"dt": 37.0} | simulation,
     }
-    return soen.build(tree, seed=4, table=TABLE).double()
+    circuit = soen.Circuit.read(tree)
+    return soen.build(circuit, seed=4, table=table_of(circuit)).double()
 
 
 def layer(kind: str, dim: int, **params: Any) -> dict[str, Any]:

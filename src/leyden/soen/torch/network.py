@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
-from ..circuit import Circuit
+from ..circuit import SEEDS, Circuit
 from ..connections import Connection
 from ..consistency import RELATIVE
 from ..frozen import one_of
@@ -68,6 +68,8 @@ class Network(nn.Module):
         warn_unrecorded(circuit)
         warn_untrained(circuit)
         self.seed = next(s for s in (seed, circuit.seed, 0) if s is not None)
+        if self.seed not in SEEDS:
+            raise CircuitError([f"seed must lie between -2^63 and 2^64 - 1, but got {self.seed}"])
         generator = Generator().manual_seed(self.seed)
         drawn = draw(circuit, generator, self.seed) if drawn is None else drawn
         self.layers = nn.ModuleList(self._layers(drawn, generator))
