@@ -48,11 +48,8 @@ def _read(path: Path) -> Arrays:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is damaged, or something else")
     with np.load(path, allow_pickle=False) as file:
-        held = dict(file)
-    for name, found in held.items():
-        if not isinstance(found, np.ndarray):  # numpy returns the bytes of what is no array
-            raise ValueError(f"`{name}` is no array")
-    return held
+        # numpy returns the bytes of what is no array
+        return {name: held for name, held in file.items() if isinstance(held, np.ndarray)}
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:

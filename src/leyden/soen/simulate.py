@@ -68,10 +68,12 @@ def simulate(
     before = generator.get_state()
     with torch.no_grad():
         simulated = network.simulate(torch.from_numpy(x), initial, generator)
-    if seed is not None and saved.state and torch.equal(generator.get_state(), before):
-        warnings.warn(
-            f"the seed {seed} decides nothing: the numbers are those of the file, without noise", stacklevel=2
-        )
+    if seed is not None and torch.equal(generator.get_state(), before):
+        with warnings.catch_warnings(action="ignore"):  # they were said
+            other = prepared(saved, given, seed=seed ^ 1, table=table).to(getattr(torch, dtype))
+        own = network.state_dict()
+        if all(torch.equal(own[name], tensor) for name, tensor in other.state_dict().items()):
+            warnings.warn(f"the seed {seed} decides nothing: nothing is drawn", stacklevel=2)
     return arrays(simulated)
 
 
