@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import pickle
 from collections.abc import Callable
@@ -159,12 +161,38 @@ def test_a_hostile_pickle_as_a_rate_table_executes_nothing(capsys) -> None:
         ("latin.yaml", b"layers: \xff", "latin.yaml is no YAML: 'utf-8' codec can't decode"),
         ("cut.json", b"{", "cut.json is no JSON"),
         ("list.yaml", b"- 1\n", "must hold a mapping with layers and connections"),
+        ("number.json", b"3", "must hold a mapping with layers and connections"),
+        ("null.json", b"null", "must hold a mapping with layers and connections"),
+        ("deep.json", b"[" * 99_999, "deep.json is nested too deeply to be a circuit"),
+        (
+            "deep.yaml",
+            b"layers: " + b"[" * 999 + b"]" * 999,
+            "deep.yaml is nested too deeply to be a circuit",
+        ),
+        (
+            "twice.json",
+            b'{"layers":\n 1, "layers": 2}',
+            "twice.json:2:5  layers: a key stands only once; it st",
+        ),
         ("circuit.txt", b"", "a circuit is a .yaml, .json, .soen or .pth file, but got '.txt'"),
     ],
 )
 def test_a_file_that_describes_no_circuit_is_refused(file: str, content: bytes, told: str, capsys) -> None:
     Path(file).write_bytes(content)
     assert told in refused(capsys, "show", file)
+
+
+def test_a_file_that_cannot_be_opened_is_refused(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    assert "cannot be read: File name too long" in refused(capsys, "show", "x" * 300 + ".yaml")
+    for file in ("closed.yaml", "closed.json", "closed.soen"):
+        Path(file).touch()
+        with monkeypatch.context() as patched:  # whoever runs the tests may be allowed to read everything
+            patched.setattr(io, "open", _closed)
+            assert f"{file} cannot be read: Permission denied" in refused(capsys, "show", file)
+
+
+def _closed(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -37,12 +40,39 @@ def test_the_initial_state_is_never_pooled() -> None:
     other = HISTORY.clone()
     other[:, 0] = 100.0
     for method in ("max", "mean", "rms", "final", "mean_last_n", "mean_range", "ewa", "none"):
-        torch.testing.assert_close(pool(other, method, n=99), pool(HISTORY, method, n=99))
+        settings = {"n": 99} if method == "mean_last_n" else {}
+        torch.testing.assert_close(pool(other, method, **settings), pool(HISTORY, method, **settings))
 
 
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(ValueError, match="did you mean `mean`"):
         pool(HISTORY, "meen")
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "told"),
+    [
+        ("max", {"n": 3}, "max has no setting n; its settings: none"),
+        ("mean_last_n", {"m": 3}, "mean_last_n has no setting m; its settings: n"),
+        ("mean_last_n", {"n": -3}, "n must be a whole number from 1 on, but got -3"),
+        ("mean_last_n", {"n": 1.5}, "n must be a whole number from 1 on, but got 1.5"),
+        ("mean_range", {"range_start": -2}, "range_start must be a whole number from 0 on, but got -2"),
+        ("mean_range", {"range_start": 4, "range_end": 2}, "range_start must be below range_end"),
+        ("ewa", {"min_weight": 5.0}, "min_weight must be above 0 and up to 1, but got 5.0"),
+        ("ewa", {"min_weight": float("nan")}, "min_weight must be above 0 and up to 1, but got nan"),
+    ],
+)
+def test_settings_that_a_method_cannot_follow_are_refused(method: str, settings, told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        pool(HISTORY, method, **settings)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"steps": 0}, {"method": "max", "n": 2}, {"method": "mean_last_n", "n": 0}]
+)
+def test_tokens_of_no_steps_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"the pooling\n"):
+        pool_tokens(HISTORY, **({"steps": 3} | wrong))
 
 
 def test_tokens_are_pooled_within_their_steps() -> None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from .arguments import expect
 from .circuit import Circuit
 from .files import load
 from .problems import CircuitError
@@ -34,8 +37,7 @@ def build(
         table: The rate table, or its file; else the one that a model file carries or that lies beside the
             file as `rate_array.npz`, else the shipped one.
         exact: For model files: take over their numbers. Otherwise only their description is used and
-            everything is drawn
-            anew from the seed (`load_exact_model_state: false`).
+            everything is drawn anew from the seed (`load_exact_model_state: false`).
         compat: Quirks of the original in addition to those the circuit asks for; for trees and files alone,
             because some act when a circuit is read.
 
@@ -44,6 +46,10 @@ def build(
     """
     from .torch.restore import restored
 
+    expect(circuit, (Circuit, Saved, Mapping, str, Path), "the circuit must be a Circuit, a tree or a file")
+    expect(seed, (int, np.integer, type(None)), "seed must be a whole number")
+    expect(table, (RateTable, str, Path, type(None)), "table must be a RateTable or its file")
+    expect(exact, (bool,), "exact must be True or False")
     if compat and isinstance(circuit, Circuit | Saved):
         raise CircuitError(
             ["compat acts when a circuit is read; give it to soen.load or Circuit.read, not to build"]
@@ -65,10 +71,13 @@ def save(network: Network, path: str | Path) -> None:
     """Write a network, description and numbers, as `.soen`, `.pth` or `.json`; complete or not at all.
 
     Raises:
-        CircuitError: Another ending.
+        CircuitError: Another ending, or the file cannot be written.
     """
+    from .torch.network import Network
     from .torch.save import write
 
+    expect(network, (Network,), "what is saved must be a network (write_description writes circuits)")
+    expect(path, (str, Path), "the file must be named by a text or a Path")
     write(network, Path(path))
 
 

@@ -114,16 +114,18 @@ class Circuit(Frozen):
         return circuit
 
     @classmethod
-    def salvage(cls, tree: Mapping[str, Any], name: str, compat: Any = None) -> Circuit:
+    def salvage(
+        cls, tree: Mapping[str, Any], name: str, compat: Any = None, where: Where = nowhere
+    ) -> Circuit:
         """The circuit of a model file of the original, which may hold what the original takes and never uses.
 
         Its numbers were trained without those settings, so they are dropped, with a warning that lists them.
         """
         try:
-            return cls.read(tree, name, compat)
+            return cls.read(tree, name, compat, where)
         except CircuitError as error:
             unused = quirks.items(compat or ()) | quirks.UNUSED
-            circuit = cls.read(tree, name, sorted(unused))
+            circuit = cls.read(tree, name, sorted(unused), where)
             warnings.warn(
                 f"{name} is read as the original reads it, which ignores: {error.problems}", stacklevel=2
             )

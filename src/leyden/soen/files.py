@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from leyden.spec.document import Document
 from leyden.spec.errors import RunFileError
 from leyden.spec.yaml import read_json, read_yaml
 
 from .archive import present
+from .arguments import expect
 from .circuit import Circuit
 from .json_file import is_exported, read_exported
 from .problems import CircuitError, Where
 from .rate_table import RateTable
 from .saved import Saved
 from .soen_file import read_soen
+from .whole_file import replaced
 
 #: a file of this name beside a circuit is its rate table, unless it carries one
 TABLE_BESIDE = "rate_array.npz"
@@ -36,11 +38,18 @@ def load(path: str | Path, *, compat: Any = None) -> Saved:
     Raises:
         CircuitError: The file cannot be read, or with every problem of its circuit.
     """
+    expect(path, (str, Path), "the file must be named by a text or a Path")
     path = Path(path)
-    present(path)
-    saved, table = _read(path, compat), path.with_name(TABLE_BESIDE)
-    wanted = saved.circuit.uses_table and saved.table is None and table.is_file()
-    return replace(saved, beside=RateTable.read(table)) if wanted else saved
+    try:
+        present(path)
+        saved, table = _read(path, compat), path.with_name(TABLE_BESIDE)
+        wanted = saved.circuit.uses_table and saved.carried is None
+        return replace(saved, beside=RateTable.read(table)) if wanted and table.is_file() else saved
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror or error}"
+    except RecursionError:
+        problem = f"{path} is nested too deeply to be a circuit"
+    raise CircuitError([problem], "the file")
 
 
 def _read(path: Path, compat: Any) -> Saved:
@@ -49,8 +58,9 @@ def _read(path: Path, compat: Any) -> Saved:
             return read_soen(path, compat)
         case ".json":
             tree = _json(path)
-            exported = is_exported(tree)
-            return read_exported(tree, str(path), compat) if exported else _description(tree, path, compat)
+            if isinstance(tree, Mapping) and is_exported(cast(Mapping[str, Any], tree)):
+                return read_exported(cast(Mapping[str, Any], tree), str(path), compat, _places(path))
+            return _description(tree, path, compat)
         case ".yaml" | ".yml":
             return _description(_yaml(path), path, compat)
         case ".ckpt":
@@ -65,15 +75,39 @@ def _read(path: Path, compat: Any) -> Saved:
 
 
 def write_description(path: str | Path, circuit: Circuit) -> None:
-    """Write a circuit without numbers as `.yaml` or `.json`, defaults left out."""
-    path, tree = Path(path), circuit.tree()
-    if path.suffix.lower() == ".json":
-        path.write_text(json.dumps(tree, indent=1), encoding="utf-8")
-        return
+    """Write a circuit without numbers as `.yaml`, `.yml` or `.json`, defaults left out.
+
+    Raises:
+        CircuitError: Another ending, or the file cannot be written.
+    """
+    expect(path, (str, Path), "the file must be named by a text or a Path")
+    expect(circuit, (Circuit,), "what is described must be a Circuit (save writes networks)")
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in WRITERS:
+        known = ", ".join(WRITERS)
+        problem = f"a description is written as {known}, but got {ending!r}; save writes models"
+        raise CircuitError([problem], "the file")
+    text = WRITERS[ending](circuit.tree())
+    with replaced(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _as_json(tree: Any) -> str:
+    return json.dumps(tree, indent=1)
+
+
+def _as_yaml(tree: Any) -> str:
+    from io import StringIO
+
     from ruamel.yaml import YAML
 
-    with path.open("w", encoding="utf-8") as stream:
-        YAML(typ="safe", pure=True).dump(tree, stream)
+    YAML(typ="safe", pure=True).dump(tree, text := StringIO())
+    return text.getvalue()
+
+
+#: ending of a description -> how it is written
+WRITERS = {".yaml": _as_yaml, ".yml": _as_yaml, ".json": _as_json}
 
 
 def _description(tree: Any, path: Path, compat: Any) -> Saved:
@@ -100,10 +134,32 @@ def _places(path: Path) -> Where:
 
 
 def _json(path: Path) -> Any:
+    twice: list[str] = []
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        tree = dict(pairs)
+        if len(tree) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice.extend(f"`{key}` is a key that stands twice" for key in tree if keys.count(key) > 1)
+        return tree
+
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tree = json.loads(text, object_pairs_hook=once)
     except ValueError as error:
         raise CircuitError([f"{path} is no JSON: {error}"], "the file") from None
+    if twice:
+        raise CircuitError(_told(text, path) or twice, f"the file {path}")
+    return tree
+
+
+def _told(text: str, path: Path) -> list[str]:
+    """What stands twice in JSON, with its places; nothing where the text is too long to look for them."""
+    try:
+        read_json(text, str(path))
+    except RunFileError as error:
+        return [str(problem) for problem in error.problems if problem.key != "file"]
+    return []
 
 
 def _yaml(path: Path) -> Any:

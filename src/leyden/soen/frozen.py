@@ -24,8 +24,9 @@ class Frozen(Strict):
         dropped = (info.context or {}).get("dropped")
         if dropped is None:
             return tree
-        dropped += [f"{cls.__name__}.{key}" for key in tree if key not in cls.model_fields]
-        return {key: value for key, value in tree.items() if key in cls.model_fields}
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        dropped += [f"{cls.__name__}.{key}" for key in tree if key not in known]
+        return {key: value for key, value in tree.items() if key in known}
 
 
 def whole(value: object) -> object:

@@ -3,21 +3,78 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
-from .archive import Arrays
-from .circuit import Circuit
 from .connections import Connection
+from .frozen import Frozen
 from .layers import Layer
+from .model_file import Content, ModelFile, Own, checked, numbers
 from .old_names import modern
-from .problems import CircuitError
+from .problems import Where, nowhere
 from .saved import OURS, Saved
 
 FORMAT = "soen-json"
+
+
+class ExportedConfig(Frozen):
+    """The description of a layer."""
+
+    type: Any
+    params_config: dict[str, Any]
+    model_id: Any = None
+    description: Any = None
+
+
+class ExportedLayer(Frozen):
+    """A layer: its description and its numbers."""
+
+    config: ExportedConfig
+    noise: Any = None
+    perturb: Any = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    buffers: dict[str, Any] = Field(default_factory=dict)
+
+
+class ExportedConnection(Frozen):
+    """The description of a connection."""
+
+    source: Annotated[Any, Field(alias="from")]
+    to: Any
+    type: Any
+    params_config: Any = None
+    learnable: Any = None
+    noise: Any = None
+    perturb: Any = None
+
+
+class ExportedConnections(Frozen):
+    """The connections: descriptions, weights and masks by key; the joined matrices repeat them."""
+
+    config: dict[str, ExportedConnection]
+    matrices: dict[str, Any] = Field(default_factory=dict)
+    masks: dict[str, Any] = Field(default_factory=dict)
+    global_matrix: Any = None
+    global_mask: Any = None
+
+
+class Exported(ModelFile):
+    """An exported model."""
+
+    version: Any = None
+    simulation: dict[str, Any] = Field(default_factory=dict)
+    layers: dict[Annotated[str, Field(pattern=r"^layer_(0|[1-9]\d*)$")], ExportedLayer]
+    connections: ExportedConnections
+
+    @property
+    def numbered(self) -> dict[int, ExportedLayer]:
+        """The layers in the order of their numbers, which is the order of evaluation."""
+        layers = {int(key.removeprefix("layer_")): layer for key, layer in self.layers.items()}
+        return dict(sorted(layers.items()))
 
 
 def is_exported(tree: Mapping[str, Any]) -> bool:
@@ -26,67 +83,98 @@ def is_exported(tree: Mapping[str, Any]) -> bool:
     return isinstance(connections, Mapping) and ("config" in connections or "matrices" in connections)
 
 
-def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None) -> Saved:
+def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None, where: Where = nowhere) -> Saved:
     """The circuit and every number of an exported model. Layers go by their numbers, whatever their order.
 
+    Args:
+        tree: What the file holds.
+        name: What to call it in messages.
+        compat: Quirks of the original in addition to those the file asks for.
+        where: Where in the file a key stands, for messages.
+
     Raises:
-        CircuitError: The tree is no exported model.
+        CircuitError: With every problem of the file.
     """
-    try:
-        layers = {int(key.removeprefix("layer_")): entry for key, entry in tree["layers"].items()}
-        connections = cast(Mapping[str, Any], tree["connections"])
-        described = {
-            **tree.get(OURS, {}),
-            "simulation": {**tree.get("simulation", {}), **tree.get(OURS, {}).get("simulation", {})},
-            "layers": [_layer(i, entry) for i, entry in layers.items()],
-            "connections": [_connection(entry) for entry in connections["config"].values()],
-        }
-        state = _state(layers, connections)
-        masks = {
-            modern(key): np.asarray(mask, dtype=np.float32)
-            for key, mask in connections.get("masks", {}).items()
-        }
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise CircuitError([f"{name} is no exported model: {error!r}"], "the file") from None
-    read_circuit = Circuit.read if OURS in tree else Circuit.salvage
-    circuit = read_circuit(described, name, compat)
-    return Saved(circuit=circuit, state=state, masks=masks, metadata=dict(tree.get("metadata", {})))
+    model = checked(Exported, tree, name, compat, where)
+    connections, layers = model.connections, model.numbered
+    dtype = (model.leyden or Own()).dtype
+    state = {n: numbers(value, dtype) for n, value in _state(layers, connections)}
+    return Content(
+        name=name,
+        entries=model,
+        simulation=model.simulation,
+        layers=[_layer(number, layer) for number, layer in layers.items()],
+        connections=[_connection(c) for c in connections.config.values()],
+        state=state,
+        masks={modern(key): numbers(mask, "float32") for key, mask in connections.masks.items()},
+        steps={n: a for n, a in state.items() if n == "dt" or n.endswith("._dt")},
+        where=lambda path: where(_standing(path, [*layers], [*connections.config])),
+    ).saved(compat)
 
 
-def _layer(number: int, entry: Mapping[str, Any]) -> dict[str, Any]:
-    config = entry["config"]
+def _layer(number: int, layer: ExportedLayer) -> dict[str, Any]:
     return {
         "layer_id": number,
-        "layer_type": config["type"],
-        "params": config["params_config"],
-        "model_id": config.get("model_id", 0),
-        "description": config.get("description", ""),
-        "noise": entry.get("noise") or {},
-        "perturb": entry.get("perturb") or {},
+        "layer_type": layer.config.type,
+        "params": layer.config.params_config,
+        "model_id": layer.config.model_id,
+        "description": layer.config.description,
+        "noise": layer.noise,
+        "perturb": layer.perturb,
     }
 
 
-def _connection(entry: Mapping[str, Any]) -> dict[str, Any]:
+def _connection(connection: ExportedConnection) -> dict[str, Any]:
     return {
-        "from_layer": entry["from"],
-        "to_layer": entry["to"],
-        "connection_type": entry["type"],
-        "params": entry.get("params_config"),
-        "learnable": entry.get("learnable", True),
-        "noise": entry.get("noise") or {},
-        "perturb": entry.get("perturb") or {},
+        "from_layer": connection.source,
+        "to_layer": connection.to,
+        "connection_type": connection.type,
+        "params": connection.params_config,
+        "learnable": connection.learnable,
+        "noise": connection.noise,
+        "perturb": connection.perturb,
     }
 
 
-def _state(layers: Mapping[int, Mapping[str, Any]], connections: Mapping[str, Any]) -> Arrays:
-    state: Arrays = {}
-    for place, number in enumerate(sorted(layers)):
-        for block in ("parameters", "buffers"):
-            for name, value in layers[number].get(block, {}).items():
-                state[modern(f"layers.{place}.{name}")] = np.asarray(value, dtype=np.float32)
-    for key, matrix in connections.get("matrices", {}).items():
-        state[modern(f"connections.{key}")] = np.asarray(matrix, dtype=np.float32)
-    return state
+#: keys of a circuit that stand elsewhere in a file
+LAYER_KEYS = {
+    "layer_type": ("config", "type"),
+    "params": ("config", "params_config"),
+    "model_id": ("config", "model_id"),
+    "description": ("config", "description"),
+}
+CONNECTION_KEYS = {
+    "from_layer": ("from",),
+    "to_layer": ("to",),
+    "connection_type": ("type",),
+    "params": ("params_config",),
+}
+
+
+def _standing(path: tuple[Any, ...], layers: list[int], connections: list[str]) -> tuple[Any, ...]:
+    """Where a key of the circuit stands in an exported model."""
+    match path:
+        case ("layers", int(place), *rest):
+            return ("layers", f"layer_{layers[place]}", *_renamed(rest, LAYER_KEYS))
+        case ("connections", int(place), *rest):
+            return ("connections", "config", connections[place], *_renamed(rest, CONNECTION_KEYS))
+        case _:
+            return path
+
+
+def _renamed(path: list[Any], names: Mapping[str, tuple[str, ...]]) -> tuple[Any, ...]:
+    return (*names.get(path[0], path[:1]), *path[1:]) if path else ()
+
+
+def _state(
+    layers: Mapping[int, ExportedLayer], connections: ExportedConnections
+) -> Iterator[tuple[str, Any]]:
+    """Every number under its name in a state dictionary, which counts the layers."""
+    for place, layer in enumerate(layers.values()):
+        for name, value in {**layer.parameters, **layer.buffers}.items():
+            yield modern(f"layers.{place}.{name}"), value
+    for key, matrix in connections.matrices.items():
+        yield modern(f"connections.{key}"), matrix
 
 
 def write_exported(path: Path, saved: Saved, version: str) -> None:
@@ -111,9 +199,18 @@ def write_exported(path: Path, saved: Saved, version: str) -> None:
             "global_matrix": _joined(saved, weights).tolist(),
             "global_mask": _joined(saved, saved.masks).tolist(),
         },
-        OURS: circuit.own(),
+        OURS: circuit.own() | _own(saved),
     }
     path.write_text(json.dumps(tree, indent=1), encoding="utf-8")
+
+
+def _own(saved: Saved) -> dict[str, Any]:
+    """The precision and the rate table, which exported models of the original do not have."""
+    own: dict[str, Any] = {"dtype": str(np.result_type(np.float32, *saved.state.values()))}
+    if saved.carried is not None:
+        currents, rates = saved.carried.currents, saved.carried.rates
+        own["rate_table"] = {"range": [currents[0], currents[-1]], "rates": rates.tolist()}
+    return own
 
 
 def _numbered(layer: Layer, place: int, saved: Saved) -> dict[str, Any]:
@@ -152,7 +249,7 @@ def _joined(saved: Saved, blocks: Mapping[str, np.ndarray[Any, Any]]) -> np.ndar
     starts, total = dict[int, int](), 0
     for number, width in widths.items():
         starts[number], total = total, total + width
-    joined = np.zeros((total, total), dtype=np.float32)
+    joined = np.zeros((total, total), dtype=np.result_type(np.float32, *blocks.values()))
     for c in saved.circuit.connections:
         to, source = starts[c.to_layer], starts[c.from_layer]
         joined[to : to + widths[c.to_layer], source : source + widths[c.from_layer]] = blocks[c.key]

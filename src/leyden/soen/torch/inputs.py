@@ -10,6 +10,7 @@ from torch import Tensor
 
 from leyden.spec.nearest import nearest
 
+from ..arguments import expect
 from ..problems import CircuitError
 from .edges import Edge, EdgeState
 from .layer import Layer, State
@@ -27,9 +28,10 @@ def fitted(x: Tensor, width: int, like: Tensor, pad: bool) -> Tensor:
         pad: Whether missing channels become zeros and surplus ones are cut.
 
     Raises:
-        CircuitError: Wrong number of dimensions or channels, no time steps, integers, or a precision too low
-            for the states.
+        CircuitError: No tensor, wrong number of dimensions or channels, no time steps, integers, or a
+            precision too low for the states.
     """
+    expect(x, (Tensor,), "the input must be a torch.Tensor; torch.from_numpy makes one of an array")
     if x.dim() != 3 or x.shape[1] < 1:
         raise CircuitError(
             [f"the input must be (batch, time, {width}), but got shape {tuple(x.shape)}"], "the input"

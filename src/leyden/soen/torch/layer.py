@@ -120,9 +120,7 @@ class Layer(nn.Module):
         self.layer_id = birth.spec.layer_id
         self.layer_type = birth.spec.layer_type
         self.params: LayerParams = birth.spec.params
-        self.levels = Levels(
-            birth.spec.noise.levels(), birth.spec.noise.relative, birth.spec.perturb.levels()
-        )
+        self.levels = Levels.of(birth.spec)
         self._obey_settings = "learnable" not in birth.compat
         self._rules = dict(self.params.rules())
         self._names = {name: f"log_{name}" if rule.log else name for name, rule in self._rules.items()}

@@ -7,14 +7,16 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Generator, Tensor, nn
 
+from ..arguments import expect
 from ..circuit import SEEDS, Circuit
 from ..connections import Connection
 from ..consistency import RELATIVE
 from ..frozen import one_of
 from ..kernel import whole
-from ..problems import CircuitError
+from ..problems import CircuitError, told
 from ..rate_table import RateTable, shipped
 from ..units import standard
 from . import names
@@ -112,7 +114,7 @@ class Network(nn.Module):
         for c in self.circuit.connections:
             trained = c.trained or (c.internal and "learnable" in self.circuit.compat)
             weights[c.key] = nn.Parameter(drawn[c.key].weight, requires_grad=trained)
-            self.levels[c.key] = Levels(c.noise.levels(), c.noise.relative, c.perturb.levels())
+            self.levels[c.key] = Levels.of(c)
             if c.internal and self.circuit.layer(c.to_layer).params.internal:
                 self.layer(c.to_layer).connectivity = Connectivity(weights[c.key])
         self.connections = nn.ParameterDict(weights)
@@ -188,6 +190,7 @@ class Network(nn.Module):
         Raises:
             CircuitError: Input or states do not fit the circuit.
         """
+        expect(initial, (Mapping, type(None)), "initial states must be a mapping, e.g. {1: a tensor}")
         x = fitted(x, self.input_width, self.dt, "fit_input" in self.circuit.compat)
         if writing():
             self.project()
@@ -223,10 +226,11 @@ class Network(nn.Module):
         self.key = whole.enrolled(self)
 
     def set_noise(self, where: int | str, key: str, std: float, *, relative: bool = False) -> None:
-        """Change the noise on ``key`` of a layer (by number) or a connection (by name).
+        """Change the noise on ``key`` of a layer (by number) or a connection (by name); files keep it.
 
         Raises:
-            CircuitError: There is no such layer, connection or key, or the solver integrates without noise.
+            ValueError: There is no such layer, connection or key, the standard deviation is no finite number
+                from 0 on, or the solver integrates without noise.
         """
         self._relevel(where, key, self._levels_of(where).with_noise(key, std, relative))
 
@@ -242,12 +246,17 @@ class Network(nn.Module):
     def _relevel(self, where: int | str, key: str, levels: Levels) -> None:
         if levels.relative and levels.perturb:
             raise CircuitError([f"{where}: {RELATIVE}"])
+        named = {"j": None} if isinstance(where, str) else self.layer(where).params.disturbable()
+        place = where if isinstance(where, str) else f"layer {where}"
+        one_of(key, dict.fromkeys(named), f"what is disturbed of {place}")
+        try:
+            levels.described()
+        except ValidationError as error:
+            raise told(error, f"what disturbs {place}") from None
         if isinstance(where, str):
-            one_of(key, {"j": None}, "what is disturbed of a connection")
             self.levels[where] = levels
             return
         layer = self.layer(where)
-        one_of(key, dict.fromkeys(layer.params.disturbable()), f"what is disturbed of layer {where}")
         if layer.params.solver != "FE" and levels.keys - {"phi"}:
             raise CircuitError([f"layer {where}: {layer.params.solver} integrates without noise on {key}"])
         layer.levels = levels

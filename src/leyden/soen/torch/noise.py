@@ -8,6 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Generator, Tensor
 
+from ..connections import Connection
+from ..disturbance import KEYS, Noise, Perturbation
+from ..layers import Layer
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -27,6 +31,24 @@ class Levels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keys", frozenset(self.noise) | frozenset(self.perturb))
+
+    @classmethod
+    def of(cls, part: Layer | Connection) -> Levels:
+        """What the description of a layer or a connection says."""
+        return cls(part.noise.levels(), part.noise.relative, part.perturb.levels())
+
+    def described(self) -> dict[str, Noise | Perturbation]:
+        """The entries of a description that say the same; pydantic's ValidationError where none can."""
+        means = {key: mean for key, (mean, _) in self.perturb.items()}
+        stds = {key: std for key, (_, std) in self.perturb.items()}
+        named = {f"{key}_mean": means.pop(key, 0.0) for key in KEYS}
+        named |= {f"{key}_std": stds.pop(key, 0.0) for key in KEYS}
+        noise = {key: self.noise.get(key, 0.0) for key in KEYS}
+        extras = {key: std for key, std in self.noise.items() if key not in KEYS}
+        return {
+            "noise": Noise.model_validate(noise | {"relative": self.relative, "extras": extras}),
+            "perturb": Perturbation.model_validate(named | {"extras_mean": means, "extras_std": stds}),
+        }
 
     def with_noise(self, key: str, std: float, relative: bool = False) -> Levels:
         """The same levels with another standard deviation of the noise on ``key``; 0 removes it."""

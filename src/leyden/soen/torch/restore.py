@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from leyden.spec.nearest import nearest
 
 from ..archive import Array
 from ..connections import Connection
+from ..patterns import Dense
 from ..problems import CircuitError
 from ..rate_table import RateTable
 from ..saved import Saved
@@ -81,23 +83,55 @@ def take(
 
 def _held(saved: Saved) -> dict[str, Drawn]:
     """Masks and weights of a model file; files that its description names need not be there any more."""
-    held: dict[str, Drawn] = {}
     places = {layer.layer_id: n for n, layer in enumerate(saved.circuit.ordered)}
     weights = {c.key: _weight(saved, c, places[c.to_layer]) for c in saved.circuit.connections}
-    for c in saved.circuit.connections:
-        source, target = saved.circuit.layer(c.from_layer).params, saved.circuit.layer(c.to_layer).params
-        weight = weights[c.key]
-        if weight is None or weight.shape != (target.dim, source.dim):
-            shape = "nothing" if weight is None else weight.shape
-            problem = f"connections.{c.key} must have shape {(target.dim, source.dim)}, but got {shape}"
-            raise CircuitError([problem], "the model file")
-        mask = saved.masks.get(c.key, np.ones(weight.shape))
-        held[c.key] = Drawn(
-            weight=torch.from_numpy(np.array(weight)),
-            mask=torch.from_numpy(np.array(mask) > 0),
+    problems = [text for c in saved.circuit.connections for text in _misfits(saved, c, weights[c.key])]
+    if problems:
+        raise CircuitError(problems, "the model file")
+    _warn_unmasked(saved)
+    return {
+        c.key: Drawn(
+            weight=torch.from_numpy(np.array(weights[c.key])),
+            mask=torch.from_numpy(saved.masks.get(c.key, np.ones(_shape(saved, c))) > 0),
             signs=_signs(saved, c.from_layer, weights),
         )
-    return held
+        for c in saved.circuit.connections
+    }
+
+
+def _shape(saved: Saved, connection: Connection) -> tuple[int, int]:
+    ends = saved.circuit.layer(connection.to_layer), saved.circuit.layer(connection.from_layer)
+    return ends[0].params.dim, ends[1].params.dim
+
+
+def _misfits(saved: Saved, connection: Connection, weight: Array | None) -> Iterator[str]:
+    """What is wrong with the numbers of a connection."""
+    key, shape = connection.key, _shape(saved, connection)
+    mask = saved.masks.get(key)
+    if weight is None or weight.shape != shape:
+        found = "nothing" if weight is None else weight.shape
+        yield f"connections.{key} must have shape {shape}, but got {found}"
+    if mask is None:
+        return
+    if mask.shape != shape:
+        yield f"the mask of {key} must have shape {shape}, but got {mask.shape}"
+    elif not np.isin(mask, (0, 1)).all():
+        yield f"the mask of {key} must hold zeros and ones, but got {mask[~np.isin(mask, (0, 1))][0]:g}"
+
+
+def _warn_unmasked(saved: Saved) -> None:
+    """Say which masks are missing, unless the description has every weight anyway."""
+    unmasked = [
+        c.key
+        for c in saved.circuit.connections
+        if c.key not in saved.masks
+        and not (isinstance(c.params.structure.pattern, Dense) and c.params.allow_self_connections)
+    ]
+    if unmasked:
+        warnings.warn(
+            f"the model file has no mask of {', '.join(unmasked)}; all of their weights are taken to exist",
+            stacklevel=4,
+        )
 
 
 def _weight(saved: Saved, connection: Connection, place: int) -> Array | None:

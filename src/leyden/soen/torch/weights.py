@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from .. import weights as w
+from ..archive import unusable
 from ..problems import CircuitError
 
 
@@ -88,12 +90,15 @@ def _from_file(path: str, shape: tuple[int, int]) -> Tensor:
     try:
         loaded = np.load(Path(path), allow_pickle=False)
         found = loaded if isinstance(loaded, np.ndarray) else loaded["weights"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CircuitError(
             [f"weights_file {path} must be a .npy, or a .npz with the key `weights`: {error}"]
         ) from None
+    problems = unusable({"weights": found})
     if found.shape != shape:
-        raise CircuitError([f"the weights in {path} must have shape {shape}, but got {found.shape}"])
+        problems.append(f"`weights` must have shape {shape}, but got {found.shape}")
+    if problems:
+        raise CircuitError(problems, f"the weights_file {path}")
     return torch.from_numpy(found.astype(np.float32))
 
 
