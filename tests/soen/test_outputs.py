@@ -107,3 +107,15 @@ def test_a_link_stays_one_and_its_goal_is_replaced() -> None:
     assert Path("link.npz").is_symlink()
     with np.load("goal.npz") as found:
         assert "layer_1" in found
+
+
+def test_a_device_stays_one(capsys) -> None:
+    assert simulate("--output", "/dev/null") == 2
+    assert "--output must name a file, but /dev/null is a device" in capsys.readouterr().err
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_name_may_be_as_long_as_names_are() -> None:
+    assert simulate("--output", f"{'ä' * 125}.npz") == 0
+    assert Path(f"{'ä' * 125}.npz").is_file()
+    assert simulate("--output", f"{'ä' * 126}.npz") == 2

@@ -22,8 +22,9 @@ def ready(path: Path, option: str, read: Iterable[Path | None] = ()) -> None:
     from leyden.spec.errors import UserError
 
     try:
-        if path.is_dir():
-            raise UserError(f"{option} must name a file, but {path} is a folder")
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "a device"
+            raise UserError(f"{option} must name a file, but {path} is {what}")
         if any(other is not None and same(path, other) for other in read):
             raise UserError(f"{option} {path} would replace a file that is read; name another")
         if path.exists():
@@ -44,8 +45,5 @@ def replacing(path: Path) -> Generator[Path]:
     """Where to write instead: it becomes ``path`` once it is whole, and vanishes if it never is."""
     from leyden.runs import atomic
 
-    if path.exists() and not path.is_file():  # a device, such as /dev/null, has to stay one
-        yield path
-        return
-    with atomic.replacing(path.resolve()) as beside:  # a link stays one, too
+    with atomic.replacing(path.resolve()) as beside:  # a link stays one
         yield beside

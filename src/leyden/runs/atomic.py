@@ -24,7 +24,8 @@ from leyden.spec.errors import DataError
 def replacing(path: Path) -> Generator[Path]:
     """A temporary path to write to; it becomes ``path`` if the block ends well, else it vanishes."""
     make(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    # a name may have 255 bytes, whatever is added here
+    temporary = path.with_name(f".{path.name[:50]}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as file:
