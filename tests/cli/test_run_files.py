@@ -62,6 +62,11 @@ def test_check_says_what_the_run_will_do(example: Example, capsys: pytest.Captur
     assert f"leyden check {example.file} --deep" in text
 
 
+def test_two_dashes_end_the_options(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--json", "--", str(example.file), "seed=7"]) == 0
+    assert json.loads(capsys.readouterr().out)["problems"] == []
+
+
 def test_check_deep_counts_parameters(example: Example, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{8 * 16 + 16 + 16 * 3 + 3:,} parameters" in out(["check", example.file, "--deep"], capsys)
 

@@ -113,6 +113,14 @@ def test_code_is_only_imported_when_allowed(mine: Example, capsys: pytest.Captur
     assert "--allow-imports" in capsys.readouterr().err
 
 
+def test_leave_to_import_reaches_the_processes_that_are_started(mine: Example) -> None:
+    words = ["trainer.devices=2", "trainer.max_epochs=1", "callbacks=[{type: term_at, step: 99}]"]
+    command = [LEYDEN, "train", mine.file, "--allow-imports", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "finished: 3 steps" in done.stdout
+
+
 def test_raw_weights_and_their_average_are_exported_by_choice(example: Example, tmp_path: Path) -> None:
     averaged = [str(example.file), "ema={decay: 0.9}", "trainer.max_epochs=2"]
     assert main(["train", *averaged]) == 0

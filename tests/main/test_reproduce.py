@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from leyden.main.reproduce import reasons, reproduce
+from leyden.main.train import Result
 from leyden.runs.folder import RunFolder
-from leyden.spec import UserError
+from leyden.spec import Run, UserError
 from tests.faults import runs
 
 
@@ -29,6 +30,20 @@ def test_the_same_run_gives_the_same_weights_and_its_folder_stays_as_it_is(
     found = reproduce(trained, tmp_path)
     assert found.same and found.reasons == () and [one.repeat for one in found.repeats] == [0, 1]
     assert files(trained) == before
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_leave_to_import_goes_on_to_the_training(
+    trained: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    given: list[bool] = []
+
+    def train(run: Run, *, fresh: bool, allow_imports: bool) -> Result:
+        given.append(allow_imports)
+        return Result(folder=trained, rows=trained.rows())
+
+    monkeypatch.setattr("leyden.main.reproduce.train", train)
+    assert reproduce(trained, tmp_path, allow_imports=allowed).same and given == [allowed]
 
 
 def test_other_weights_come_with_what_differs(trained: RunFolder, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Any, NoReturn
 
 
@@ -42,7 +43,8 @@ class Parser(argparse.ArgumentParser):
         """The parsed words; what is wrong with them is one message on stderr and exit code 2."""
         self.add_argument("--traceback", action="store_true", help="show an error's Python traceback")
         self.usage = " ".join(["%(prog)s", *map(_usage, self._get_positional_actions()), "[options]"])
-        for word in words:  # first, or argparse complains of what was left out where it is only misspelt
+        # first, or argparse complains of what was left out where it is only misspelt
+        for word in takewhile(lambda word: word != "--", words):
             if word.startswith("--") and word.partition("=")[0] not in self._options():
                 self.error(self._unknown(word))
         args, rest = self.parse_known_intermixed_args(words)

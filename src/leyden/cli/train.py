@@ -86,7 +86,7 @@ def _run(args: Namespace) -> int:
         check.tell(report, {"run folder": f"{folder.path}{going_on}"})
         print(flush=True)
 
-    result = train(run, fresh=args.fresh, announce=announce)
+    result = train(run, fresh=args.fresh, allow_imports=args.allow_imports, announce=announce)
     if result.rows:  # empty in all processes but the first of several
         print(ending(result, run_file.command("train", args)))
         results.tell(result)

@@ -78,7 +78,8 @@ def reproduce(folder: RunFolder, scratch: Path, *, allow_imports: bool = False) 
         )
     # trackers do not change numbers, and a server need not hear of this
     words = (f"folder.root={scratch.absolute()}", "trackers=[]")
-    result = train(load(folder.resolved, words, allow_imports=allow_imports, environ={}), fresh=True)
+    run = load(folder.resolved, words, allow_imports=allow_imports, environ={})
+    result = train(run, fresh=True, allow_imports=allow_imports)
     now = {row.repeat: row.weights_sha256 for row in result.rows}
     repeats = [
         Repeat(repeat=repeat, then=row.weights_sha256, now=now.get(repeat, ""))
