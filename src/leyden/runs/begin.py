@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from leyden.runs import atomic, manifest
 from leyden.runs.folder import RunFolder
 from leyden.runs.overridden import overridden
+from leyden.spec.remarks import sign
 from leyden.spec.secrets import masked
 from leyden.spec.yaml_lines import yaml_lines
 
 if TYPE_CHECKING:
     from leyden.spec.run import Run
-
-#: how a line of a remark begins, by the ending of the run file; JSON has none
-REMARKS = {".yaml": "#", ".yml": "#", ".toml": "#", ".env": "#", ".cue": "//"}
 
 
 def begin(folder: RunFolder, run: Run, data: Mapping[str, str]) -> None:
@@ -34,7 +32,8 @@ def begin(folder: RunFolder, run: Run, data: Mapping[str, str]) -> None:
     if run.path.is_file():
         given = folder.path / f"run{run.path.suffix}"
         text = run.path.read_bytes().decode(errors="surrogateescape")
-        atomic.write_bytes(given, (masked(text) + _overrides(run)).encode(errors="surrogateescape"))
+        text = masked(text, run.path.suffix) + _overrides(run)
+        atomic.write_bytes(given, text.encode(errors="surrogateescape"))
     atomic.write_text(folder.resolved, resolved_text(run))
     summary = {
         "name": run.name,
@@ -56,14 +55,13 @@ def resolved_text(run: Run) -> str:
 
 def _overrides(run: Run) -> str:
     """A remark with the values that came from elsewhere than the file; empty if there are none."""
-    sign = REMARKS.get(run.path.suffix)
-    given = overridden(run)
-    if sign is None or not given:
+    begins, given = sign(run.path.suffix), overridden(run)
+    if not begins or not given:
         return ""
     lines = [
-        f"{sign} {key}: {_value(run.tree(), key)}  (from {origin})" for key, origin in sorted(given.items())
+        f"{begins} {key}: {_value(run.tree(), key)}  (from {origin})" for key, origin in sorted(given.items())
     ]
-    return "\n".join(["", f"{sign} Set from outside of this file:", *lines, ""])
+    return "\n".join(["", f"{begins} Set from outside of this file:", *lines, ""])
 
 
 def _value(tree: Any, key: str) -> Any:

@@ -7,28 +7,24 @@ from dataclasses import replace
 
 from .document import Document, Path, dotted, paths
 from .errors import Problem
+from .remarks import remarked
 
-#: keys whose values are secrets whatever they look like
-KEYS = re.compile(
-    r"(?i)(^|_)(password|passwd|passphrase|secret|api_?key|(access|secret|private|auth)_?key|credentials)$"
+#: words whose values are secrets whatever they look like
+WORDS = r"password|passwd|passphrase|secret|api[_ -]?key|(?:access|secret|private|auth)[_ -]?key|credentials"
+#: words whose values are secrets if they look random
+TOKENS = r"key|token|auth"
+KEY, TOKEN_KEY = (re.compile(rf"(?i)(^|_)({words})$") for words in (WORDS, TOKENS))
+#: what the keys of well-known services look like, private keys, and addresses with a password
+SECRET = re.compile(
+    r"\b(?:sk-[\w-]*?[A-Za-z0-9]{16,}[\w-]*|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
+    r"|hf_[A-Za-z0-9]{20,}|A[KS]IA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}"
+    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|\Z)|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@)"
 )
-#: keys whose values are secrets if they look random
-TOKENS = re.compile(r"(?i)(^|_)(key|token|auth)$")
-#: what the keys of well-known services look like
-SERVICES = (
-    r"sk-[\w-]{16,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|hf_\w{20,}|AKIA[0-9A-Z]{16}"
-    r"|ASIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{20,}"
-    r"|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"
-)
-VALUES = re.compile(rf"^({SERVICES}|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*|\w+://[^/\s:@]+:[^/\s:@]+@.*)$")
-#: the same in the middle of a text
-IN_TEXT = re.compile(
-    rf"\b(?:{SERVICES})|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END|\Z)"
-    r"|(?<=://)[^/\s:@]+:[^/\s:@]+(?=@)"
-)
-#: what a text says of words that are `KEYS`
+#: what a remark says of such words: `password: x`, `key=x`, `the token is x`
 TOLD = re.compile(
-    r"(?i)((?:password|passwd|passphrase|secret|api_?key|(?:access|private|auth)_?key|credentials)\s*[:=]\s*)\S+"
+    rf"""(?i)((?:(?P<word>{WORDS})|(?<![a-z])(?:{TOKENS}))["']?[ \t]*(?:[:=]|\bis\b)[ \t]*)"""
+    r"""(?P<told>"[^"\n]*"|'[^'\n]*'|\S+)"""
 )
 HIDDEN = "***"
 
@@ -48,16 +44,26 @@ def hidden(problems: list[tuple[Path, Problem]], secret: set[Path]) -> list[tupl
     ]
 
 
-def masked(text: str) -> str:
-    """A run file's text without what its remarks and longer texts hold of secrets; its values hold none."""
-    return IN_TEXT.sub(HIDDEN, TOLD.sub(rf"\1{HIDDEN}", text))
+def masked(text: str, suffix: str) -> str:
+    """A run file's text without what its remarks tell of secrets; its values hold none, and stay as they are.
+
+    Args:
+        text: All of it.
+        suffix: The file's ending, which says what is a remark.
+    """
+    return remarked(text, suffix, lambda remark: SECRET.sub(HIDDEN, TOLD.sub(_masked, remark)))
+
+
+def _masked(told: re.Match[str]) -> str:
+    secret = told["word"] or _is_random(told["told"].strip("\"',;)}]"))
+    return told[1] + HIDDEN if secret else told[0]
 
 
 def _is_secret(path: Path, value: object) -> bool:
     if not isinstance(value, str) or not value:
         return False
     key = str(path[-1])
-    return bool(KEYS.search(key) or VALUES.match(value) or (TOKENS.search(key) and _is_random(value)))
+    return bool(KEY.search(key) or SECRET.search(value) or (TOKEN_KEY.search(key) and _is_random(value)))
 
 
 def _is_random(value: str) -> bool:
