@@ -122,6 +122,26 @@ def test_named_losses_replace_a_single_one_that_is_extended(loaded, terms: str):
     assert run.loss["cross_entropy"].settings()["label_smoothing"] == 0.1
 
 
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        (
+            "{fo: focall, ce: {type: cross_entrop}}",
+            ["did you mean `focal`?", "did you mean `cross_entropy`?"],
+        ),
+        ("{mine: my_losses:Mine}", ["loss.mine: a run file runs code that it names only if told so"]),
+        ("{label_smothing: 0.2}", ["unknown key; did you mean `label_smoothing`?"]),
+        ("{label_smoothing: high}", ["loss.label_smoothing: "]),
+        ("{mine: {type: [mse]}}", ["loss.mine"]),
+    ],
+)
+def test_losses_of_any_name_replace_a_single_one_and_settings_do_not(refused, terms: str, said: list[str]):
+    base = PLAIN.replace("loss: cross_entropy", "loss: {type: cross_entropy, label_smoothing: 0.1}")
+    Path("base.yaml").write_text(base)
+    error = refused(f"extends: base.yaml\nloss: {terms}\n", name="child.yaml")
+    assert len(error.problems) == len(said) and all(words in str(error) for words in said)
+
+
 def test_extends_starts_from_the_folder_of_its_file(loaded):
     Path("sub").mkdir()
     Path("sub/base.yaml").write_text(PLAIN)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from .document import Document
 from .errors import Place, Problem, RunFileError, refused, shown
 from .nearest import nearest
-from .parts import kind_named
+from .parts import RESERVED, kind_named
 from .toml import read_toml
 from .yaml import read_json, read_yaml
 
@@ -55,12 +55,26 @@ def _with_bases(path: Path, open_files: tuple[Path, ...]) -> Document:
 def _lay(below: Document, top: Document) -> None:
     """Lay a file over what it extends. Named losses replace a single one: they are no settings of it."""
     mine, theirs = below.tree.get("loss"), top.tree.get("loss")
-    if _type(mine) and isinstance(theirs, dict) and not _type(theirs):
-        terms = cast("dict[str, Any]", theirs).values()
-        known = kind_named("loss").names()
-        if any((term if isinstance(term, str) else _type(term)) in known for term in terms):
-            below.delete(("loss",))
+    if _type(mine) and _are_losses(theirs, _type(mine)):
+        below.delete(("loss",))
     below.lay_over(top)
+
+
+def _are_losses(node: Any, single: Any) -> bool:
+    """Whether a node is named losses rather than settings of the loss ``single``."""
+    if not isinstance(node, dict) or _type(node):
+        return False
+    terms = cast("dict[str, Any]", node)
+    losses = kind_named("loss")
+    named = [name for term in terms.values() if (name := term if isinstance(term, str) else _type(term))]
+    try:
+        part = losses.find(single)
+    except Exception:  # told with everything else that the validation finds
+        part = None
+    if part is None:  # code of the user's, not imported yet: any word may be the value of a setting
+        return any(name in losses.names() for name in named)
+    settings = {setting.name for setting in part.signature.settings}
+    return bool(named) and not terms.keys() & {*settings, *RESERVED["loss"]}
 
 
 def _type(node: Any) -> Any:
