@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from .problems import CircuitError
+from .whole_file import replaced
 
 Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
@@ -53,8 +54,13 @@ def _read(path: Path) -> Arrays:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write arrays under their names; ``arrays_of`` reads them again."""
-    with path.open("wb") as stream:  # numpy would change the name of a file without its ending
+    """Write arrays under their names; ``arrays_of`` reads them again.
+
+    Raises:
+        CircuitError: There is no writing there.
+    """
+    # numpy would change the name of a file without its ending
+    with replaced(path) as beside, beside.open("wb") as stream:
         np.savez_compressed(stream, **cast("dict[str, Any]", arrays))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .archive import Array, Arrays
 from .problems import CircuitError
 from .units import convert
+from .whole_file import replaced
 
 #: lines a panel has at most, a colour each; more nodes become rows of a map
 LINES = 10
@@ -43,15 +44,7 @@ def ready(path: str | Path, batch: int, sample: int) -> None:
         raise CircuitError(problems, "the plot")
 
 
-def plot(
-    arrays: Arrays,
-    path: str | Path,
-    *,
-    dt: float,
-    sample: int = 0,
-    title: str = "",
-    into: Path | None = None,
-) -> None:
+def plot(arrays: Arrays, path: str | Path, *, dt: float, sample: int = 0, title: str = "") -> None:
     """Write a picture: a row for each layer, one panel each for states, flux and g where they were recorded.
 
     Up to ten nodes are lines; more are the rows of a map.
@@ -62,10 +55,9 @@ def plot(
         dt: Time step, dimensionless.
         sample: Which sample of the batch.
         title: Headline.
-        into: The file that gets the bytes, where ``path`` is only its name to be.
 
     Raises:
-        CircuitError: As ``ready`` does.
+        CircuitError: As ``ready`` does, or there is no writing there.
     """
     layers = [name for name in arrays if name.startswith("layer_")]
     ready(path, len(arrays[layers[0]]), sample)
@@ -89,7 +81,8 @@ def plot(
                 title_fontsize=7, frameon=False,
             )  # fmt: skip
     figure.suptitle(title)
-    figure.savefig(into or path, dpi=120, format=Path(path).suffix[1:])
+    with replaced(Path(path)) as beside:
+        figure.savefig(beside, dpi=120, format=Path(path).suffix[1:])
 
 
 def _panel(panel: Any, values: Array, step: float) -> None:

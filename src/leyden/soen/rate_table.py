@@ -97,7 +97,11 @@ class RateTable:
         return table
 
     def write(self, path: str | Path) -> None:
-        """Write a `.npz` file that ``read`` takes and that needs no pickle."""
+        """Write a `.npz` file that ``read`` takes and that needs no pickle.
+
+        Raises:
+            CircuitError: There is no writing there.
+        """
         grid = dict(zip(GRID, (self.currents, self.fluxes, self.rates), strict=True))
         told = {"origin": np.array(self.origin), "params": np.array(json.dumps(self.parameters))}
         write_arrays(Path(path), grid | told)

@@ -19,7 +19,8 @@ def replaced(path: Path) -> Generator[Path]:
     Raises:
         CircuitError: There is no writing there.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path = path.resolve()  # a link stays one
+    beside = path.with_name(f".{path.name[:50]}.{os.getpid()}.part")  # a name may have 255 bytes
     try:
         if path.is_dir():
             raise CircuitError([f"{path} is a folder; name a file in it"], "the file")

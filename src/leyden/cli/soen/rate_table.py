@@ -51,8 +51,7 @@ def run(args: Namespace) -> int:
     currents, circuit = _currents(args), _circuit(args)
     output.ready(args.output, "--output")
     table = circuit.table(currents, args.fluxes, _progress)
-    with output.replacing(args.output) as file:
-        table.write(file)
+    table.write(args.output)
     rows, columns = table.rates.shape
     lowest, highest = table.rates.min(), table.rates.max()
     print(f"{args.output}: {rows} currents x {columns} fluxes, g from {lowest:.4g} to {highest:.4g}")

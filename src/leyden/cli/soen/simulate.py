@@ -72,14 +72,12 @@ def _run(args: Namespace) -> int:
         for name, array in found.items():
             if not np.isfinite(array).all():
                 warnings.warn(f"{name} holds numbers that are not finite", stacklevel=1)
-    with output.replacing(args.output) as file:
-        write_arrays(file, found)
+    write_arrays(args.output, found)
     shapes = ", ".join(f"{name} {array.shape}" for name, array in found.items() if name.startswith("layer_"))
     print(f"{args.output}: {shapes}")
     if args.plot:
         dt, sample = saved.circuit.simulation.dt, args.sample or 0
-        with output.replacing(args.plot) as file:
-            plot.plot(found, args.plot, dt=dt, sample=sample, title=args.circuit.name, into=file)
+        plot.plot(found, args.plot, dt=dt, sample=sample, title=args.circuit.name)
         print(args.plot)
     return 0
 
