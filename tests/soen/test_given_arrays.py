@@ -208,3 +208,4 @@ def test_seeds_that_no_generator_takes_are_refused(capsys) -> None:
     assert "circuit.yaml:1:7  seed: must be" in capsys.readouterr().err
     with pytest.raises(soen.CircuitError, match=r"seed must lie between -2\^63 and 2\^64 - 1, but got 1000"):
         soen.build(LINEAR, seed=10**39)
+    assert soen.build(LINEAR, seed=np.int64(3)).seed == 3

@@ -26,8 +26,8 @@ Compat = Annotated[
 ]
 
 
-#: what generators take
-SEEDS = range(-(2**63), 2**64)
+#: the smallest and the largest that generators take
+SEEDS = (-(2**63), 2**64 - 1)
 
 
 class Circuit(Frozen):
@@ -58,7 +58,7 @@ class Circuit(Frozen):
     layers: Annotated[tuple[Layer, ...], Field(strict=False)]
     connections: Annotated[tuple[Connection, ...], Field(strict=False)] = ()
     simulation: Simulation = Simulation()
-    seed: Annotated[int, Field(ge=SEEDS.start, lt=SEEDS.stop)] | None = None
+    seed: Annotated[int, Field(ge=SEEDS[0], le=SEEDS[1])] | None = None
     quantization: Quantization | None = None
     compat: Compat = frozenset()
 
