@@ -286,6 +286,7 @@ def test_states_that_do_not_fit_are_refused() -> None:
     for initial, match in (
         ({1: torch.zeros(4)}, "shape"),
         ({7: torch.zeros(3)}, "no state layer_7"),
+        ({1: torch.zeros(3), "layer_1": torch.ones(3)}, "layer_1 is given twice, as 1 and as 'layer_1'"),
         ({"layer_1.s3": torch.zeros(3)}, "did you mean `layer_1.s[12]`"),
     ):
         with pytest.raises(soen.CircuitError, match=match):

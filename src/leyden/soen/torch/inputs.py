@@ -111,12 +111,14 @@ def starting_circuits(
 
 
 def refuse_unknown(initial: Initial, layers: Sequence[Layer], circuits: Mapping[str, EdgeState]) -> None:
-    """CircuitError where a given state belongs to nothing in the circuit."""
+    """CircuitError where a given state belongs to nothing in the circuit, or is given by number and name."""
     known = [name for layer in layers for name in state_names(layer)]
     known += [f"{key}.{n}" for key, states in circuits.items() for n in range(len(states))]
     problems: list[str] = []
     for key in initial:
         name = f"layer_{key}" if isinstance(key, int) else key
+        if isinstance(key, int) and name in [*initial]:
+            problems.append(f"the state {name} is given twice, as {key} and as {name!r}; leave one out")
         if name not in known:
             near = nearest(name, known)
             hint = f"did you mean `{near}`?" if near else f"known: {', '.join(known)}"
