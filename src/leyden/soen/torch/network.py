@@ -69,7 +69,7 @@ class Network(nn.Module):
         self.junction = standard()
         warn_unrecorded(circuit)
         warn_untrained(circuit)
-        self.seed = next(s for s in (seed, circuit.seed, 0) if s is not None)
+        self.seed = int(next(s for s in (seed, circuit.seed, 0) if s is not None))
         if not SEEDS[0] <= self.seed <= SEEDS[1]:
             raise CircuitError([f"seed must lie between -2^63 and 2^64 - 1, but got {self.seed}"])
         generator = Generator().manual_seed(self.seed)
