@@ -382,7 +382,7 @@ def test_a_model_file_needs_no_other_file(tmp_path) -> None:
         again = soen.build(tmp_path / f"m{suffix}")
         torch.testing.assert_close(again(some_input()), net(some_input()))
         assert again.signs["J_1_to_2"].tolist() == [1, 1, 0]
-    with pytest.raises(soen.CircuitError, match=r"signs\.npy cannot be read"):
+    with pytest.raises(soen.CircuitError, match=r"signs\.npy does not exist"):
         soen.build(described)
 
 

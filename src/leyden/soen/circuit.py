@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from . import compat as quirks
 from .connections import Connection
 from .consistency import inconsistencies
-from .frozen import Frozen, whole
+from .frozen import Frozen, contradictions, whole
+from .idle import idle
 from .layers import Layer
-from .problems import CircuitError, Where, nowhere, told
+from .problems import CircuitError, Where, nowhere, placed, told
 from .quantization import Quantization
 from .simulation import METHODS, Simulation
 from .sources import SOURCES
@@ -68,23 +77,31 @@ class Circuit(Frozen):
         if not isinstance(data, Mapping):
             return data
         tree = dict(cast(Mapping[str, Any], data))
-        if "sim_config" in tree and tree.get("simulation") is None:
-            tree["simulation"] = tree.pop("sim_config")
+        if "sim_config" in tree and None in (tree["sim_config"], tree.get("simulation")):
+            older = tree.pop("sim_config")
+            tree["simulation"] = tree.get("simulation") if older is None else older
         tree = _seed_on_top(tree)
         return _following_feedback(tree) if _leads_back(tree.get("connections")) else tree
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
         found = inconsistencies(
             self.layers, self.connections, self.simulation, self.quantization, self.compat
         )
         if found:
-            raise ValueError("; ".join(found))
+            raise contradictions(found)
+        if info.context is None:  # made in Python; what reads trees tells it with the places of keys
+            self._tell_idle("the circuit", nowhere)
         return self
 
     @classmethod
     def read(
-        cls, tree: Mapping[str, Any], name: str = "the circuit", compat: Any = None, where: Where = nowhere
+        cls,
+        tree: Mapping[str, Any],
+        name: str = "the circuit",
+        compat: Any = None,
+        where: Where = nowhere,
+        folder: Path | None = None,
     ) -> Circuit:
         """The circuit of a plain tree.
 
@@ -93,25 +110,50 @@ class Circuit(Frozen):
             name: What to call it in messages.
             compat: Quirks of the original in addition to those the tree asks for.
             where: Where in a file a key stands, for messages.
+            folder: Where the file lies; files that the circuit names are looked for there first.
 
         Raises:
             CircuitError: With every problem of the tree.
         """
+        circuit = cls._read(tree, name, compat, where, folder)
+        circuit._tell_idle(name, where)
+        return circuit
+
+    @classmethod
+    def _read(
+        cls,
+        tree: Mapping[str, Any],
+        name: str,
+        compat: Any,
+        where: Where = nowhere,
+        folder: Path | None = None,
+    ) -> Circuit:
         dropped, mended = list[str](), list[str]()
         try:
-            wanted = quirks.items(tree.get("compat", ())) | quirks.items(compat or ())
-            context = {"dropped": dropped} if "keys" in wanted else {}
+            said = quirks.understood(tree.get("compat"))
+            wanted = said | quirks.items(compat or ())
+            context: dict[str, Any] = {"folder": folder}
+            context |= {"dropped": dropped} if "keys" in wanted else {}
             context |= {"mended": mended} if "settings" in wanted else {}
-            circuit = cls.model_validate({**tree, "compat": sorted(wanted)}, context=context)
+            wrong = tree.get("compat") and not said  # stays, to be refused under its key
+            circuit = cls.model_validate(
+                tree if wrong else {**tree, "compat": sorted(wanted)}, context=context
+            )
         except ValidationError as error:
             raise told(error, name, where) from None
         except ValueError as error:
             raise error if isinstance(error, CircuitError) else CircuitError([str(error)], name) from None
         if dropped:
-            warnings.warn(f"{name}: compat `keys` drops {', '.join(sorted(set(dropped)))}", stacklevel=2)
+            warnings.warn(f"{name}: compat `keys` drops {', '.join(sorted(set(dropped)))}", stacklevel=3)
         if mended:
-            warnings.warn(f"{name}: compat `settings` takes {', '.join(mended)}", stacklevel=2)
+            warnings.warn(f"{name}: compat `settings` takes {', '.join(mended)}", stacklevel=3)
         return circuit
+
+    def _tell_idle(self, name: str, where: Where) -> None:
+        """Warns of settings that were given and cannot act."""
+        lines = [placed(path, why, where) for path, why in idle(self)]
+        if lines:
+            warnings.warn("\n  ".join([f"{name}: without effect", *lines]), stacklevel=4)
 
     @classmethod
     def salvage(
@@ -122,10 +164,10 @@ class Circuit(Frozen):
         Its numbers were trained without those settings, so they are dropped, with a warning that lists them.
         """
         try:
-            return cls.read(tree, name, compat, where)
+            return cls._read(tree, name, compat, where)
         except CircuitError as error:
             unused = quirks.items(compat or ()) | quirks.UNUSED
-            circuit = cls.read(tree, name, sorted(unused), where)
+            circuit = cls._read(tree, name, sorted(unused), where)
             warnings.warn(
                 f"{name} is read as the original reads it, which ignores: {error.problems}", stacklevel=2
             )
@@ -208,8 +250,11 @@ def _seed_on_top(tree: dict[str, Any]) -> dict[str, Any]:
         return tree
     settings = dict(cast(Mapping[str, Any], simulation))
     seed = settings.pop("seed")
-    if tree.get("seed", seed) != seed:
-        raise ValueError(f"seed must be one number, but got {tree['seed']} and simulation.seed {seed}")
+    if seed is None:
+        return tree | {"simulation": settings}
+    if tree.get("seed") not in (None, seed):
+        text = f"seed must be one number, but got {tree['seed']} and simulation.seed {seed}"
+        raise contradictions([(("simulation", "seed"), text)])
     return tree | {"simulation": settings, "seed": seed}
 
 
@@ -221,7 +266,7 @@ def _following_feedback(tree: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(simulation, Mapping):
         return tree
     said = cast(Mapping[str, Any], simulation).get("network_evaluation_method")
-    asked = quirks.items(tree.get("compat", ()))
+    asked = quirks.understood(tree.get("compat"))
     if said is not None and "switch_method" not in asked:
         return tree
     # an unknown order is refused later, unless it becomes layerwise

@@ -14,7 +14,9 @@ from .frozen import one_of
 ITEMS = {
     "keys": "unknown keys are dropped with one warning instead of refused; `source_func_type` is one of them",
     "settings": "numbers of early stopping are clamped, unknown evaluation orders become layerwise, unknown "
-    "nonlinearities of kaiming initialisers have gain 1",
+    "nonlinearities of kaiming initialisers have gain 1; values outside the box of their layer, below the "
+    "range of a logarithm or no time constants are moved there; of two polarities the first is taken, and "
+    "learnable_params comes before learnable",
     "learnable": "`learnable: false` is ignored for parameters and self connections, not `learnable_params`",
     "double_phi_noise": "layerwise evaluation adds noise and perturbation of the flux twice, stepwise once",
     "linear_noise": "noise on the state of a Linear layer acts on its initial state alone",
@@ -51,3 +53,11 @@ def items(value: Any) -> frozenset[str]:
     for name in names:
         one_of(name, ITEMS | {"soen": "all of them"}, "an item of compat")
     return EVERYTHING if "soen" in names else names
+
+
+def understood(value: Any) -> frozenset[str]:
+    """The items that a description asks for; none where it does so wrongly, which is refused later."""
+    try:
+        return items(value or ())
+    except ValueError:
+        return frozenset()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from leyden.spec.nearest import nearest
+
 from .disturbance import Noise, Perturbation
-from .frozen import Frozen, Number, Switch, one_of
+from .frozen import Frozen, Number, Switch, one_of, settings, under
+from .old_names import OLD_BLOCKS
 from .parameters import Box
 from .patterns import PATTERN_NAMES, PATTERNS, Structure
 from .sources import SourceName
@@ -87,7 +90,6 @@ OWN_KEYS = (
     "mode",
     "connection_params",
 )
-OLD_BLOCKS = ("dynamic", "multiplier")
 
 
 class ConnectionParams(Frozen):
@@ -116,7 +118,9 @@ class ConnectionParams(Frozen):
     def _mode_of(cls, data: Any, info: ValidationInfo) -> Any:
         if not isinstance(data, Mapping):
             return data
-        tree = dict(cast(Mapping[str, Any], data))
+        tree = {
+            k: v for k, v in cast(Mapping[str, Any], data).items() if v is not None or k not in OLD_BLOCKS
+        }
         for old in OLD_BLOCKS:
             if old in tree:
                 if "connection_params" in tree:
@@ -124,33 +128,44 @@ class ConnectionParams(Frozen):
                 tree["connection_params"] = tree.pop(old)
         block = tree.get("connection_params")
         if isinstance(block, (Wicc, Nocc)):
-            return tree | {"mode": tree.get("mode", type(block).__name__.upper())}
-        settings: dict[str, Any] = dict(block or {})
-        dropped = (info.context or {}).get("dropped")
-        mode = _mode(tree.get("mode"), settings, theirs=dropped is not None)
-        if mode == "fixed" and settings and dropped is not None:
-            dropped.append("connection_params of mode fixed")
-            settings = {}
-        if mode == "fixed" and settings:
-            meant = _told(settings, theirs=True)
-            raise ValueError(
-                f"connection_params belong to WICC and NOCC, but mode is fixed; write mode: {meant}"
-            )
-        tree["mode"] = mode
-        if mode != "fixed":
-            tree["connection_params"] = MODES[mode].model_validate(settings, context=info.context)
-        else:
-            tree.pop("connection_params", None)
+            return {"mode": type(block).__name__.upper(), **tree}
+        if _unsaid(tree.get("mode")):
+            theirs = (info.context or {}).get("dropped") is not None
+            with under("connection_params"):
+                tree["mode"] = (
+                    _told(block, theirs=theirs) if block and isinstance(block, Mapping) else "fixed"
+                )
         return tree
 
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        value = OLD_MODES.get(value.lower(), value) if isinstance(value, str) else value
+        one_of(value, MODES, "the mode of a connection")
+        return value
 
-def _mode(given: object, settings: Mapping[str, Any], *, theirs: bool = False) -> Mode:
-    if given is None:
-        return _told(settings, theirs=theirs) if settings else "fixed"
-    if isinstance(given, str) and given.lower() in OLD_MODES:
-        return OLD_MODES[given.lower()] or (_told(settings, theirs=theirs) if settings else "fixed")
-    one_of(given, MODES, "the mode of a connection")
-    return cast(Mode, given)
+    @field_validator("connection_params", mode="before")
+    @classmethod
+    def _of_mode(cls, value: Any, info: ValidationInfo) -> Any:
+        mode = info.data.get("mode")  # absent where it is wrong, and then nothing can be said of its settings
+        if mode not in ("WICC", "NOCC"):
+            return _without_circuit(value, info) if mode else None
+        return settings(value, (Wicc, Nocc), MODES[mode], info)
+
+
+def _without_circuit(value: Any, info: ValidationInfo) -> None:
+    """What settings of a circuit are worth where there is none: a problem, unless compat drops them."""
+    dropped = (info.context or {}).get("dropped")
+    if value and dropped is not None:
+        dropped.append("connection_params of mode fixed")
+    elif value or not isinstance(value, Mapping | None):
+        meant = _told(value, theirs=True) if isinstance(value, Mapping) else "WICC"
+        raise ValueError(f"belong to WICC and NOCC, but mode is fixed; write mode: {meant}")
+
+
+def _unsaid(mode: object) -> bool:
+    """Whether a mode is left to the settings, as two older names of it do."""
+    return mode is None or (isinstance(mode, str) and OLD_MODES.get(mode.lower(), mode) is None)
 
 
 def _told(settings: Mapping[str, Any], *, theirs: bool = False) -> Mode:
@@ -197,8 +212,13 @@ class Connection(Frozen):
         if not isinstance(data, Mapping) or isinstance(data.get("params"), ConnectionParams):
             return data
         tree = dict(cast(Mapping[str, Any], data))
-        params = _own_nodes(dict(tree.get("params") or {}))
+        given = tree.get("params")
+        if given is not None and not isinstance(given, Mapping):
+            return tree  # refused under its own key
+        params = _own_nodes({k: v for k, v in (given or {}).items() if v is not None or k not in OWN_KEYS})
         kind = _pattern_name(tree.get("connection_type"), params)
+        if isinstance(params.get("structure"), Mapping):
+            params["structure"] = {"type": kind, **params["structure"]}
         if isinstance(params.get("init"), str) or "structure" not in params:
             params = _nested(params, kind)
         return tree | {"connection_type": kind, "params": params}
@@ -234,15 +254,18 @@ class Connection(Frozen):
 
 def _pattern_name(given: object, params: Mapping[str, Any]) -> str:
     structure = params.get("structure")
-    inner = structure.get("type") if isinstance(structure, Mapping) else getattr(structure, "pattern", None)
-    inner = getattr(inner, "name", inner)
-    names = [one_of(name, PATTERN_NAMES, "connection_type") for name in (given, inner) if name is not None]
-    if len(set(names)) > 1:
+    inner = structure.get("type") if isinstance(structure, Mapping) else getattr(structure, "type", None)
+    told = PATTERN_NAMES.get(inner) if isinstance(inner, str) else None  # the structure refuses other words
+    if given is None:
+        return told or "dense"
+    with under("connection_type"):
+        outer: str = one_of(given, PATTERN_NAMES, "connection_type")
+    if told and told != outer:
         warnings.warn(
-            f"a connection is {names[1]}, as structure.type says, whatever connection_type {names[0]} says",
+            f"a connection is {told}, as structure.type says, whatever connection_type {outer} says",
             stacklevel=2,
         )
-    return names[-1] if names else "dense"
+    return told or outer
 
 
 def _own_nodes(params: dict[str, Any]) -> dict[str, Any]:
@@ -260,11 +283,19 @@ def _nested(params: dict[str, Any], kind: str) -> dict[str, Any]:
     kept = {key: params.pop(key) for key in [*params] if key in OWN_KEYS or key in OLD_BLOCKS}
     init = kept.get("init", "normal")
     if isinstance(init, str):
-        known = one_of(init, INITIALISERS, "an initialiser").model_fields
+        with under("params", "init"):
+            known = {*one_of(init, INITIALISERS, "an initialiser").model_fields}
+        known |= {"a", "b"} if init == "uniform" else set()
         pattern = PATTERNS[kind].model_fields
-        short = {"a", "b"} if init == "uniform" else set[str]()
-        mine = {key: params.pop(key) for key in [*params] if key in {*known, *short} and key not in pattern}
-        kept["init"] = {"name": init, "params": mine}
+        mine = [
+            key for key in params if key not in pattern and (key in known or _closer(key, known, pattern))
+        ]
+        kept["init"] = {"name": init, "params": {key: params.pop(key) for key in mine}}
     if "structure" not in kept:
         kept["structure"] = {"type": kind, "params": {key: params.pop(key) for key in [*params]}}
     return kept | params
+
+
+def _closer(key: str, known: Collection[str], others: Collection[str]) -> bool:
+    """Whether a misspelt key is one of the initialiser's, and not of the pattern's."""
+    return bool(nearest(key, known)) and not nearest(key, others)

@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from .connections import Connection
+from .frozen import Fault
 from .layers import Layer, SingleDendrite
-from .patterns import Custom, Dense, HierarchicalBlocks, InverseOneToOne, OneToOne
+from .patterns import Dense, HierarchicalBlocks, InverseOneToOne, OneToOne, Spatial
 from .quantization import Quantization
 from .simulation import Simulation
 from .sources import SOURCES
@@ -16,74 +17,95 @@ RELATIVE = "relative noise cannot be combined with a perturbation; choose one"
 REPAIR = "write network_evaluation_method: stepwise_gauss_seidel"
 
 
+#: weights of one connection beyond this are a slip of the pen: the matrix alone has 16 GiB
+MOST_WEIGHTS = 2**32
+
+
 def inconsistencies(
     layers: Sequence[Layer],
     connections: Sequence[Connection],
     simulation: Simulation,
     quantization: Quantization | None,
     compat: frozenset[str],
-) -> list[str]:
-    """Every contradiction between parts that are each right by themselves."""
+) -> list[Fault]:
+    """Every contradiction between parts that are each right by themselves, with the key it is about."""
     broken = [*_numbering(layers, connections)]
     if broken:
         return broken  # the rest could not be told
     known = {layer.layer_id: layer for layer in layers}
-    found: list[str] = []
-    for connection in connections:
+    found: list[Fault] = []
+    for i, connection in enumerate(connections):
         source, target = known[connection.from_layer], known[connection.to_layer]
-        found += _of_connection(connection, source, target, simulation)
+        faults = [*_of_connection(connection, source, target, simulation)]
         if "unused_connections" not in compat:
-            found += _without_effect(connection, target, simulation, first=target.layer_id == min(known))
-    for layer in layers:
-        found += _of_layer(layer, [c for c in connections if c.internal and c.from_layer == layer.layer_id])
-        unheard = _unheard(layer)
+            faults += _without_effect(connection, target, simulation, first=target.layer_id == min(known))
+        found += [(("connections", i, *path), f"{connection.key}: {text}") for path, text in faults]
+    for i, layer in enumerate(layers):
+        faults = [
+            *_of_layer(layer, [c for c in connections if c.internal and c.from_layer == layer.layer_id])
+        ]
+        unheard = [*_unheard(layer)]
         if "unused_noise" not in compat:
-            found += unheard
+            faults += unheard
         elif unheard:
-            warnings.warn(f"compat `unused_noise` drops noise: {'; '.join(unheard)}", stacklevel=2)
+            texts = "; ".join(f"layer {layer.layer_id}: {text}" for _, text in unheard)
+            warnings.warn(f"compat `unused_noise` drops noise: {texts}", stacklevel=2)
+        found += [(("layers", i, *path), f"layer {layer.layer_id}: {text}") for path, text in faults]
     if simulation.early_stopping_forward_pass and not simulation.stepwise:
-        found.append(f"early_stopping_forward_pass needs a stepwise evaluation; {REPAIR}")
-    keys = [c.key for c in connections]
-    for key in (quantization.connections or []) if quantization else []:
-        if key not in keys:
-            found.append(f"quantization.connections has {key!r}, which is none of {', '.join(keys)}")
-    return found
+        found.append(
+            (("simulation", "early_stopping_forward_pass"), f"needs a stepwise evaluation; {REPAIR}")
+        )
+    return [*found, *_of_quantization(quantization, [c.key for c in connections])]
 
 
-def _numbering(layers: Sequence[Layer], connections: Sequence[Connection]) -> Iterator[str]:
+def _numbering(layers: Sequence[Layer], connections: Sequence[Connection]) -> Iterator[Fault]:
     """Layers and connections that cannot be told apart, or do not exist."""
     ids, keys = [layer.layer_id for layer in layers], [c.key for c in connections]
     if not layers:
-        yield "there must be at least one layer"
-    for number in sorted({i for i in ids if ids.count(i) > 1}):
-        yield f"layer_id must be unique, but {number} occurs {ids.count(number)} times"
-    for connection in connections:
-        for number in {connection.from_layer, connection.to_layer} - {*ids}:
-            yield f"{connection.key} needs layer {number}, which does not exist; layers: {sorted(ids)}"
-    for key in sorted({k for k in keys if keys.count(k) > 1}):
-        yield f"{key} must be one connection, but there are {keys.count(key)}"
+        yield ("layers",), "there must be at least one layer"
+    for i, number in enumerate(ids):
+        if number in ids[:i]:
+            text = f"layer_id must be unique, but {number} occurs {ids.count(number)} times"
+            yield ("layers", i, "layer_id"), text
+    for i, connection in enumerate(connections):
+        for end in ("from_layer", "to_layer"):
+            number = getattr(connection, end)
+            if number not in ids:
+                text = f"{connection.key} needs layer {number}, which does not exist; layers: {sorted(ids)}"
+                yield ("connections", i, end), text
+        if connection.key in keys[:i]:
+            text = f"{connection.key} must be one connection, but there are {keys.count(connection.key)}"
+            yield ("connections", i), text
 
 
 def _of_connection(
     connection: Connection, source: Layer, target: Layer, simulation: Simulation
-) -> Iterator[str]:
-    key, params = connection.key, connection.params
+) -> Iterator[Fault]:
+    params = connection.params
     if not connection.internal and connection.to_layer < connection.from_layer and not simulation.stepwise:
-        yield f"{key} leads back, which layerwise evaluation cannot follow; {REPAIR}"
+        yield (), f"leads back, which layerwise evaluation cannot follow; {REPAIR}"
     if source.params.polarised and params.mode != "fixed":
-        yield f"{key}: {params.mode} cannot keep the polarity of layer {source.layer_id}; write mode: fixed"
+        text = f"{params.mode} cannot keep the polarity of layer {source.layer_id}; write mode: fixed"
+        yield ("params", "mode"), text
     if connection.noise.relative and connection.perturb.levels():
-        yield f"{key}: {RELATIVE}"
-    yield from (f"{key}: {text}" for text in _of_pattern(connection, source.params.dim, target.params.dim))
+        yield ("noise", "relative"), RELATIVE
+    width, height = source.params.dim, target.params.dim
+    if width * height > MOST_WEIGHTS:
+        yield (), f"may have at most {MOST_WEIGHTS:,} weights, but has {height} x {width}"
+    yield from ((("params", "structure"), text) for text in _of_pattern(connection, width, height))
+    j_out = getattr(params.connection_params, "j_out", None)
+    if isinstance(j_out, list) and len(j_out) != height:
+        text = f"j_out must have one entry for each of {height} nodes, but got {len(j_out)}"
+        yield ("params", "connection_params", "j_out"), text
 
 
 def _without_effect(
     connection: Connection, target: Layer, simulation: Simulation, *, first: bool
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     if connection.internal and not target.params.internal:
-        yield f"{connection.key}: a {target.layer_type} layer does not act on a self connection; remove it"
+        yield (), f"a {target.layer_type} layer does not act on a self connection; remove it"
     elif first and simulation.input_type == "state":
-        yield f"{connection.key} reaches the input layer; remove it, or write input_type: flux"
+        yield (), "reaches the input layer; remove it, or write input_type: flux"
 
 
 def _of_pattern(connection: Connection, width: int, height: int) -> Iterator[str]:
@@ -92,6 +114,11 @@ def _of_pattern(connection: Connection, width: int, height: int) -> Iterator[str
         yield f"{pattern.name} needs layers of one size, but got {width} and {height}"
     if isinstance(pattern, HierarchicalBlocks) and pattern.base_size**pattern.levels != width:
         yield f"{pattern.name} needs {pattern.base_size**pattern.levels} nodes, but got {width}"
+    if isinstance(pattern, Spatial) and pattern.connection_scope == "internal" and height > width:
+        yield (
+            f"{pattern.name} of connection_scope internal needs targets on the grid of the sources, but got "
+            f"{width} sources and {height} targets; write connection_scope: external"
+        )
     if (
         isinstance(pattern, OneToOne)
         and pattern.source_start_node_id is not None
@@ -100,30 +127,33 @@ def _of_pattern(connection: Connection, width: int, height: int) -> Iterator[str
         count = pattern.source_end_node_id - pattern.source_start_node_id + 1
         if pattern.source_end_node_id >= width or count > height:
             yield f"the range of {count} source nodes must exist among {width} and fit {height} targets"
-    if connection.params.mode == "WICC":
-        j_out = getattr(connection.params.connection_params, "j_out", None)
-        if isinstance(j_out, list) and len(j_out) != height:
-            yield f"j_out must have one entry for each of {height} nodes, but got {len(j_out)}"
-    assert not isinstance(pattern, Custom) or pattern.mask_file
 
 
-def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[str]:
-    params, place = layer.params, f"layer {layer.layer_id}"
+def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[Fault]:
+    params = layer.params
     if params.polarity is not None and len(params.polarity) != params.dim:
-        yield f"{place}: polarity must have {params.dim} signs, but got {len(params.polarity)}"
+        text = f"polarity must have {params.dim} signs, but got {len(params.polarity)}"
+        yield ("params", "polarity"), text
     if layer.noise.relative and layer.perturb.levels():
-        yield f"{place}: {RELATIVE}"
+        yield ("noise", "relative"), RELATIVE
     if isinstance(params, SingleDendrite) and params.solver != "FE":
-        yield from (f"{place}: solver {params.solver} {text}" for text in _of_solver(layer, params, loops))
+        for text in _of_solver(layer, params, loops):
+            yield ("params", "solver"), f"solver {params.solver} {text}"
 
 
-def _unheard(layer: Layer) -> list[str]:
+def _unheard(layer: Layer) -> Iterator[Fault]:
     """Noise on what a layer does not have."""
     allowed = layer.params.disturbable()
-    return [
-        f"layer {layer.layer_id}: {layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
-        for key in sorted({*layer.noise.levels(), *layer.perturb.levels()} - {*allowed})
-    ]
+    for block, levels in (("noise", layer.noise.levels()), ("perturb", layer.perturb.levels())):
+        for key in sorted({*levels} - {*allowed}):
+            yield (block, key), f"{layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
+
+
+def _of_quantization(quantization: Quantization | None, keys: Sequence[str]) -> Iterator[Fault]:
+    for i, key in enumerate((quantization.connections or []) if quantization else []):
+        if key not in keys:
+            text = f"quantization.connections has {key!r}, which is none of {', '.join(keys)}"
+            yield ("quantization", "connections", i), text
 
 
 def _of_solver(layer: Layer, params: SingleDendrite, loops: Sequence[Connection]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -35,6 +35,11 @@ class Noise(Frozen):
     j: Std = 0.0
     relative: Switch = False
     extras: dict[str, Std] = Field(default_factory=dict[str, Std])
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Self:
+        _not_twice(KEYS, self.extras)
+        return self
 
     def levels(self) -> dict[str, float]:
         """What is disturbed -> its standard deviation, the zeros left out."""
@@ -74,9 +79,8 @@ class Perturbation(Frozen):
 
     @model_validator(mode="after")
     def _disjoint(self) -> Self:
-        twice = [key for key in KEYS if key in self.extras_mean or key in self.extras_std]
-        if twice:
-            raise ValueError(f"{twice[0]} has keys of its own; write {twice[0]}_mean and {twice[0]}_std")
+        _not_twice([f"{key}_mean" for key in KEYS], {f"{key}_mean" for key in self.extras_mean})
+        _not_twice([f"{key}_std" for key in KEYS], {f"{key}_std" for key in self.extras_std})
         return self
 
     def levels(self) -> dict[str, tuple[float, float]]:
@@ -84,6 +88,13 @@ class Perturbation(Frozen):
         means = _nonzero({key: getattr(self, f"{key}_mean") for key in KEYS} | self.extras_mean)
         stds = _nonzero({key: getattr(self, f"{key}_std") for key in KEYS} | self.extras_std)
         return {key: (means.get(key, 0.0), stds.get(key, 0.0)) for key in sorted(means | stds)}
+
+
+def _not_twice(own: Iterable[str], extras: Collection[str]) -> None:
+    """Refuses an extra that has a key of its own."""
+    for key in own:
+        if key in extras:
+            raise ValueError(f"{key} has a key of its own; write it there, not among the extras")
 
 
 def _nonzero(values: Mapping[str, float]) -> dict[str, float]:

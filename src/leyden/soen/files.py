@@ -17,6 +17,7 @@ from .archive import present
 from .arguments import expect
 from .circuit import Circuit
 from .json_file import is_exported, read_exported
+from .old_names import spellings
 from .problems import CircuitError, Where
 from .rate_table import RateTable
 from .saved import Saved
@@ -113,7 +114,7 @@ WRITERS = {".yaml": _as_yaml, ".yml": _as_yaml, ".json": _as_json}
 def _description(tree: Any, path: Path, compat: Any) -> Saved:
     if not isinstance(tree, Mapping):
         raise CircuitError([f"{path} must hold a mapping with layers and connections"], "the file")
-    return Saved(circuit=Circuit.read(tree, str(path), compat, _places(path)))
+    return Saved(circuit=Circuit.read(tree, str(path), compat, _places(path), path.parent))
 
 
 def _places(path: Path) -> Where:
@@ -124,11 +125,12 @@ def _places(path: Path) -> Where:
         read = read_json if path.suffix.lower() == ".json" else read_yaml
         return read(path.read_text(encoding="utf-8"), str(path))
 
-    def where(key: tuple[Any, ...]) -> str:
+    def where(key: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
         try:
-            return f"{document().place(key)}  " if key else ""
+            written = next((path for path in spellings(key) if document().has(path)), key)
+            return (f"{document().place(written)}  " if key else ""), written
         except (RunFileError, OSError):  # the message is to be of the circuit, not of how its file is written
-            return ""
+            return "", key
 
     return where
 

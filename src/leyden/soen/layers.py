@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from .disturbance import Noise, Perturbation
-from .frozen import Frozen, Number, Switch, one_of
+from .frozen import Fault, Frozen, Number, Switch, contradictions, mended, one_of
 from .parameters import Box, Parameter, Rule, number
 from .polarity import Polarity
 from .sources import SourceName
 from .units import DEFAULT, convert
+
+#: a layer beyond this is a slip of the pen: even its parameters would not fit
+MOST_NODES = 10**7
 
 Positive = Annotated[Parameter, Rule(box=Box(min=0.0))]
 Log = Annotated[Parameter, Rule(log=True, box=Box(min=0.0))]
@@ -38,7 +42,7 @@ class LayerParams(Polarity):
     weights: ClassVar[tuple[str, ...]] = ()  # names of trained matrices and biases besides the parameters
     solvers: ClassVar[tuple[str, ...]] = ("FE",)
 
-    dim: Annotated[Number, Field(ge=1)]
+    dim: Annotated[Number, Field(ge=1, le=MOST_NODES)]
     learnable_params: dict[str, Switch] = Field(default_factory=dict[str, bool])
     solver: Solver = "FE"
 
@@ -49,10 +53,44 @@ class LayerParams(Polarity):
         return one_of(word, dict.fromkeys(cls.solvers), f"the solver of a {cls.__name__} layer") or word
 
     @model_validator(mode="after")
-    def _known_learnable(self) -> Self:
-        for name in self.learnable_params:
-            one_of(name, dict.fromkeys(self.trainable_names()), "a name in learnable_params")
+    def _consistent(self, info: ValidationInfo) -> Self:
+        faults = [
+            *self._unknown_learnable(),
+            *(
+                f
+                for f in self._contradictory()
+                if not mended(info, f"{'.'.join(map(str, f[0]))} though it {f[1]}")
+            ),
+        ]
+        if faults:
+            raise contradictions(faults)
         return self
+
+    def _unknown_learnable(self) -> Iterator[Fault]:
+        for name in self.learnable_params:
+            try:
+                one_of(name, dict.fromkeys(self.trainable_names()), "a name in learnable_params")
+            except ValueError as error:
+                yield ("learnable_params", name), str(error)
+
+    def _contradictory(self) -> Iterator[Fault]:
+        """Settings that are overruled: trained or not, and values that leave their box."""
+        for name, rule in self.rules().items():
+            parameter = self.parameter(name)
+            said = {n: self.learnable_params[n] for n in (f"log_{name}", name) if n in self.learnable_params}
+            if len({parameter.learnable, *said.values()} - {None}) > 1:
+                yield (
+                    ("learnable_params", next(iter(said))),
+                    f"must agree with what else is said of {name}; say it once",
+                )
+            ends = parameter.distribution.ends
+            if self.box(name).empty:
+                yield (name, "constraints"), f"must allow a value that the equations do: {rule.box}"
+            elif ends and not rule.box.touches(*ends):
+                yield (
+                    (name,),
+                    f"must be {rule.box}, but got {ends[0]:g}" + (f" to {ends[1]:g}" * (ends[0] < ends[1])),
+                )
 
     @classmethod
     @cache
@@ -246,6 +284,14 @@ class LeakyGRU(LayerParams):
     tau_eps: Annotated[float, Field(gt=0)] = 1e-3
     candidate_diag: Literal["zero", "one", "free"] = "zero"
     train_alpha: Switch = True
+
+    @field_validator("tau_init")
+    @classmethod
+    def _above_zero(cls, value: float | list[float], info: ValidationInfo) -> float | list[float]:
+        given = value if isinstance(value, list) else [value]
+        if min(given, default=1.0) <= 0 and not mended(info, f"tau_init {min(given):g} for tau_eps"):
+            raise ValueError(f"must be above 0, but got {min(given):g}")
+        return value
 
 
 #: layer_type -> its parameters; several names for one kind where files of the original have them

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from .frozen import Frozen, Switch, one_of
+from leyden.spec.errors import shown
+
+from .frozen import Frozen, Switch, mended, one_of, ordered, under, whole
 
 #: what files of the original have as text, since YAML 1.1 does not take `1e-3` for a number
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
@@ -31,13 +43,16 @@ class Box(Frozen):
 
     @field_validator("min", "max")
     @classmethod
-    def _open(cls, value: float | None) -> float | None:
-        return None if value in (float("inf"), float("-inf")) else value
+    def _open(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None or math.isfinite(value):
+            return value
+        if value != {"min": -math.inf, "max": math.inf}[str(info.field_name)]:
+            raise ValueError(f"must be a number, but got {value}; leave it out where there is no bound")
+        return None
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min must not be above max, but got {self.min} and {self.max}")
+        ordered(self.min, self.max)
         return self
 
     def within(self, other: Box) -> Box:
@@ -45,6 +60,20 @@ class Box(Frozen):
         low = [b.min for b in (self, other) if b.min is not None]
         high = [b.max for b in (self, other) if b.max is not None]
         return Box.model_construct(min=max(low) if low else None, max=min(high) if high else None)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it allows nothing, as what two boxes have in common may."""
+        return self.min is not None and self.max is not None and self.min > self.max
+
+    def touches(self, low: float, high: float) -> bool:
+        """Whether any value from ``low`` to ``high`` is allowed."""
+        return (self.min is None or high >= self.min) and (self.max is None or low <= self.max)
+
+    def __str__(self) -> str:
+        low = [] if self.min is None else [f"at least {self.min:g}"]
+        high = [] if self.max is None else [f"at most {self.max:g}"]
+        return " and ".join(low + high) or "any number"
 
 
 OPEN = Box()
@@ -71,6 +100,11 @@ class Distribution(Frozen):
     block_size: Annotated[int, Field(ge=1)] = 1
     block_mode: Literal["shared", "tiled"] = "shared"
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Smallest and largest value; None where there are none."""
+        return None
+
 
 class Constant(Distribution):
     """The same value everywhere.
@@ -81,6 +115,10 @@ class Constant(Distribution):
 
     name = "constant"
     value: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        return None if self.value is None else (self.value, self.value)
 
 
 class Normal(Distribution):
@@ -96,17 +134,37 @@ class Normal(Distribution):
     std: Annotated[float, Field(ge=0)] = 0.01
 
 
-class Uniform(Distribution):
-    """Uniform between two values.
+class Range(Distribution):
+    """What goes from one value to another.
 
     Args:
         min: Smallest value.
         max: Largest value.
     """
 
-    name = "uniform"
+    logarithmic: ClassVar[bool] = False
+    falling: ClassVar[bool] = False  # whether the first value may be above the last
     min: float = 0.0
     max: float = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self, info: ValidationInfo) -> Self:
+        if self.logarithmic and self.min < 0 and not mended(info, f"min {self.min:g} for {FLOOR:g}"):
+            raise ValueError(f"min of a logarithm must be above 0, but got {self.min:g}")
+        if self.falling or (self.min > self.max and self.logarithmic and mended(info, f"max {self.max:g}")):
+            return self
+        ordered(self.min, self.max)
+        return self
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        return min(self.min, self.max), max(self.min, self.max)
+
+
+class Uniform(Range):
+    """Uniform between two values."""
+
+    name = "uniform"
 
 
 class LogNormal(Distribution):
@@ -122,43 +180,35 @@ class LogNormal(Distribution):
     std: Annotated[float, Field(ge=0)] = 1.0
 
 
-class LogUniform(Distribution):
+class LogUniform(Range):
     """Uniform in the logarithm.
 
     Args:
         min: Smallest value, at least 1e-10.
-        max: Largest value.
     """
 
     name = "loguniform"
+    logarithmic = True
     min: float = FLOOR
-    max: float = 1.0
 
 
-class Linear(Distribution):
-    """Equally spaced over the nodes.
-
-    Args:
-        min: Value of the first node.
-        max: Value of the last node.
-    """
+class Linear(Range):
+    """Equally spaced over the nodes, from `min` at the first to `max` at the last."""
 
     name = "linear"
-    min: float = 0.0
-    max: float = 1.0
+    falling = True
 
 
-class LogLinear(Distribution):
+class LogLinear(Range):
     """Equally spaced over the nodes in the logarithm.
 
     Args:
         min: Value of the first node, at least 1e-10.
-        max: Value of the last node.
     """
 
     name = "loglinear"
+    logarithmic = True
     min: float = FLOOR
-    max: float = 1.0
 
 
 class FanOut(Distribution):
@@ -166,17 +216,29 @@ class FanOut(Distribution):
 
     Args:
         inductance_per_fan: Inductance in H for each connection.
-        node_fan_outs: Fan-out of each node; counted from the connections where absent.
+        node_fan_outs: Fan-out of each node, 0 counts as 1; counted from the connections where absent.
     """
 
     name = "fan_out"
     inductance_per_fan: Annotated[float, Field(gt=0)] = 5e-10
-    node_fan_outs: list[float] | None = None
+    node_fan_outs: list[Annotated[int, BeforeValidator(whole), Field(ge=0)]] | None = None
 
 
 DISTRIBUTIONS: dict[str, type[Distribution]] = {
     d.name: d for d in (Constant, Normal, Uniform, LogNormal, LogUniform, Linear, LogLinear, FanOut)
 }
+
+
+#: keys of a parameter, beside those that are its own
+FORMS = ("value", "distribution", "params")
+
+
+def _constant(value: Any) -> Constant:
+    """A constant of what a file has; ValueError where it is no finite number."""
+    try:
+        return Constant.model_validate({"value": value if isinstance(value, bool | str) else float(value)})
+    except (ValidationError, OverflowError, TypeError):
+        raise ValueError(f"must be a finite number, but got {shown(value)}") from None
 
 
 class Parameter(Frozen):
@@ -196,22 +258,25 @@ class Parameter(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _forms(cls, data: Any, info: ValidationInfo) -> Any:
-        if isinstance(data, (int, float)) and not isinstance(data, bool):
-            return {"distribution": Constant(value=float(data))}
         if isinstance(data, str) and NUMBER.fullmatch(data.strip()):
-            return {"distribution": Constant(value=float(data))}
+            data = float(data)
+        if isinstance(data, (int, float)) and not isinstance(data, bool):
+            return {"distribution": _constant(data)}
         if not isinstance(data, Mapping):
             return data
-        tree = dict(cast(Mapping[str, Any], data))
+        tree = {k: v for k, v in cast(Mapping[str, Any], data).items() if v is not None or k not in FORMS}
         if isinstance(tree.get("distribution"), Distribution):
             return tree
         if "value" in tree:
             if "distribution" in tree:
                 raise ValueError("takes either `value` or `distribution`, not both")
-            tree["distribution"] = Constant(value=tree.pop("value"))
+            with under("value"):
+                tree["distribution"] = _constant(tree.pop("value"))
         elif "distribution" in tree:
-            kind = one_of(tree["distribution"], DISTRIBUTIONS, "a distribution")
-            tree["distribution"] = kind.model_validate(tree.pop("params", None) or {}, context=info.context)
+            with under("distribution"):
+                kind = one_of(tree["distribution"], DISTRIBUTIONS, "a distribution")
+            with under("params"):
+                tree["distribution"] = kind.model_validate(tree.pop("params", None), context=info.context)
         return tree
 
     @model_serializer

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import AliasChoices, Field, SerializeAsAny, ValidationInfo, model_serializer, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from .frozen import Frozen, one_of
+from .array_file import ArrayFile
+from .frozen import Frozen, one_of, settings, unsaid
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -138,14 +148,14 @@ class Exponential(Spatial):
 
 
 class Custom(Pattern):
-    """A mask from a `.npz` file with the key `mask`, shape (to, from), zeros and ones.
+    """A mask from a `.npy` file or a `.npz` file with the key `mask`, shape (to, from), zeros and ones.
 
     Args:
         mask_file: The file.
     """
 
     name = "custom"
-    mask_file: str = Field(validation_alias=AliasChoices("mask_file", "file_path"))
+    mask_file: ArrayFile = Field(validation_alias=AliasChoices("mask_file", "file_path"))
 
     @model_validator(mode="before")
     @classmethod
@@ -201,26 +211,32 @@ PATTERNS: dict[str, type[Pattern]] = {
     )
 }
 PATTERN_NAMES = {name: name for name in PATTERNS} | {"all_to_all": "dense"}
+KIND = "a connectivity pattern"
 
 
 class Structure(Frozen):
     """A pattern with its settings, written ``{type: sparse, params: {sparsity: 0.1}}``.
 
     Args:
-        pattern: The pattern.
+        type: Name of the pattern.
+        params: Its settings.
     """
 
-    pattern: SerializeAsAny[Pattern] = Dense()
+    type: Annotated[str, BeforeValidator(lambda word: one_of(word, PATTERN_NAMES, KIND))] = "dense"
+    params: SerializeAsAny[Pattern] = Field(default_factory=unsaid)
 
-    @model_validator(mode="before")
+    @field_validator("params", mode="before")
     @classmethod
-    def _form(cls, data: Any, info: ValidationInfo) -> Any:
-        if not isinstance(data, Mapping) or "type" not in data:
-            return data
-        tree = dict(cast(Mapping[str, Any], data))
-        kind = PATTERNS[one_of(tree.pop("type"), PATTERN_NAMES, "a connectivity pattern")]
-        params = tree.pop("params", None) or {}
-        return tree | {"pattern": kind.model_validate(params, context=info.context)}
+    def _of_type(cls, value: Any, info: ValidationInfo) -> Any:
+        known = info.data.get(
+            "type"
+        )  # absent where it is wrong, and then nothing can be said of its settings
+        return settings(value, Pattern, PATTERNS[known], info) if known else Dense()
+
+    @property
+    def pattern(self) -> Pattern:
+        """The pattern."""
+        return self.params
 
     @model_serializer
     def _written(self) -> dict[str, Any]:

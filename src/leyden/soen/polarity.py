@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
-from .frozen import Frozen, whole
+from .array_file import ArrayFile, one_of_few
+from .frozen import Frozen, mended, whole
 from .problems import CircuitError
 
 
@@ -29,15 +30,24 @@ class Polarity(Frozen):
 
     Args:
         polarity: One of -1, 0, 1 for each node.
-        polarity_file: A `.npy` file with the same.
+        polarity_file: A `.npy` file with the same, or a `.npz` that has them as `polarity`.
         polarity_init: Alternating, all excitatory, all inhibitory, or a random share.
         polarity_enforcement_method: What becomes of first weights of the wrong sign: turned round, or zero.
     """
 
     polarity: list[Annotated[Literal[-1, 0, 1], BeforeValidator(whole)]] | None = None
-    polarity_file: str | None = None
+    polarity_file: ArrayFile | None = None
     polarity_init: Literal["alternating", "50_50", "excitatory", "inhibitory"] | RandomPolarity | None = None
     polarity_enforcement_method: Literal["sign_flip", "clip_to_zero"] = "sign_flip"
+
+    @model_validator(mode="after")
+    def _once(self, info: ValidationInfo) -> Self:
+        told = [
+            key for key in ("polarity", "polarity_file", "polarity_init") if getattr(self, key) is not None
+        ]
+        if len(told) > 1 and not mended(info, f"{told[0]} in place of {told[1]}"):
+            raise ValueError(f"takes one of {' and '.join(told)}, not both")
+        return self
 
     @property
     def polarised(self) -> bool:
@@ -67,7 +77,7 @@ class Polarity(Frozen):
         if self.polarity is not None:
             found = np.asarray(self.polarity)
         elif self.polarity_file is not None:
-            found = _from_file(self.polarity_file)
+            found = one_of_few(self.polarity_file, "polarity", (width,), (-1, 0, 1))
         elif isinstance(init, RandomPolarity):
             # the original's draw, on generators of our own: numpy's legacy stream decides which nodes inhibit
             generator = generator if init.seed is None else np.random.RandomState(init.seed)
@@ -85,13 +95,3 @@ class Polarity(Frozen):
                 [f"polarity must have one sign for each of {width} nodes, but got {found.shape}"]
             )
         return found.astype(np.int64)
-
-
-def _from_file(path: str) -> np.ndarray[Any, Any]:
-    try:
-        found = np.load(Path(path), allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise CircuitError([f"polarity_file {path} cannot be read: {error}"]) from None
-    if not np.isin(found, (-1, 0, 1)).all():
-        raise CircuitError([f"polarity_file {path} must hold -1, 0 and 1 only"])
-    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 
 from pydantic import ValidationError
 
@@ -10,13 +11,16 @@ from leyden.spec.document import Path
 from leyden.spec.errors import UserError, shown
 from leyden.spec.problems import rule_of
 
-#: place of a key of a circuit, e.g. ``circuit.yaml:3:5  ``; empty where none is known
-Where = Callable[[Path], str]
+from .frozen import SAID
+
+#: place of a key of a circuit, e.g. ``circuit.yaml:3:5  ``, empty where none is known; and the key as it is
+#: written there
+Where = Callable[[Path], tuple[str, Path]]
 
 
-def nowhere(path: Path) -> str:
+def nowhere(path: Path) -> tuple[str, Path]:
     """The place of a key that no file has."""
-    return ""
+    return "", path
 
 
 class CircuitError(UserError):
@@ -29,17 +33,31 @@ class CircuitError(UserError):
         super().__init__("\n".join([count, *(f"  {p}" for p in self.problems)]))
 
 
+@contextmanager
+def said_of(owner: str, problems: list[str]) -> Generator[None]:
+    """Collects what is refused within, as problems of its owner; who collects raises them together."""
+    try:
+        yield
+    except CircuitError as error:
+        problems += [f"{owner}: {problem}" for problem in error.problems]
+
+
 def told(error: ValidationError, name: str, where: Where = nowhere) -> CircuitError:
     """A failed validation as one message a person can act on; ``where`` knows where each key was written."""
-    errors = error.errors(include_url=False)
-    return CircuitError([f"{where(e['loc'])}{_line(e)}" for e in errors], name)
+    return CircuitError([placed(e["loc"], _said(e), where) for e in error.errors(include_url=False)], name)
 
 
-def _line(error: object) -> str:
+def placed(location: Path, text: str, where: Where) -> str:
+    """What is to be said of a key, after its place and name."""
+    place, path = where(location)
+    return f"{place}{_key(path)}: {text}"
+
+
+def _said(error: object) -> str:
     assert isinstance(error, dict)
     context: dict[str, object] = error.get("ctx") or {}
-    line = f"{_key(error['loc'])}: {rule_of(error, context).removeprefix('Value error, ')}"
-    if error["type"] not in ("value_error", "missing"):
+    line = rule_of(error, context).removeprefix("Value error, ")
+    if error["type"] not in ("value_error", "missing", SAID):
         line += f", but got {shown(error['input'])}"
     near, allowed = context.get("near"), context.get("allowed")
     if near:

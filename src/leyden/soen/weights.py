@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import (
+    BeforeValidator,
     Field,
     SerializeAsAny,
     ValidationInfo,
@@ -14,7 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from .frozen import Frozen, one_of
+from .array_file import ArrayFile
+from .frozen import Frozen, one_of, ordered, settings, unsaid
 
 Std = Annotated[float, Field(ge=0)]
 
@@ -61,6 +63,11 @@ class Uniform(Initialiser):
             if short in tree and name not in tree:
                 tree[name] = tree.pop(short)
         return tree
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        ordered(self.min, self.max)
+        return self
 
 
 class Linear(Initialiser):
@@ -180,7 +187,7 @@ class Custom(Initialiser):
 
     name = "custom"
     random = False
-    weights_file: str
+    weights_file: ArrayFile
 
 
 INITIALISERS: dict[str, type[Initialiser]] = {
@@ -201,26 +208,38 @@ INITIALISERS: dict[str, type[Initialiser]] = {
 }
 
 
+def _named(word: Any) -> str:
+    return one_of(word, INITIALISERS, "an initialiser").name
+
+
 class Init(Frozen):
     """An initialiser with its settings, written ``{name: uniform, params: {min: -0.1, max: 0.1}}``.
 
     Args:
-        initialiser: The initialiser.
+        name: Name of the initialiser.
+        params: Its settings.
     """
 
-    initialiser: SerializeAsAny[Initialiser] = Normal()
+    name: Annotated[str, BeforeValidator(_named)] = "normal"
+    params: SerializeAsAny[Initialiser] = Field(default_factory=unsaid)
 
     @model_validator(mode="before")
     @classmethod
-    def _form(cls, data: Any, info: ValidationInfo) -> Any:
-        if isinstance(data, str):
-            data = {"name": data}
-        if not isinstance(data, Mapping) or "name" not in data:
-            return data
-        tree = dict(cast(Mapping[str, Any], data))
-        kind = one_of(tree.pop("name"), INITIALISERS, "an initialiser")
-        params = tree.pop("params", None) or {}
-        return tree | {"initialiser": kind.model_validate(params, context=info.context)}
+    def _form(cls, data: Any) -> Any:
+        return {"name": data} if isinstance(data, str) else data
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _of_name(cls, value: Any, info: ValidationInfo) -> Any:
+        known = info.data.get(
+            "name"
+        )  # absent where it is wrong, and then nothing can be said of its settings
+        return settings(value, Initialiser, INITIALISERS[known], info) if known else Normal()
+
+    @property
+    def initialiser(self) -> Initialiser:
+        """The initialiser."""
+        return self.params
 
     @model_serializer
     def _written(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from ..circuit import Circuit
 from ..connections import Connection
 from ..layers import Layer
+from ..problems import CircuitError, said_of
 from .masks import mask
 from .weights import polarised, weights
 
@@ -32,9 +33,19 @@ class Drawn:
 
 
 def draw(circuit: Circuit, generator: Generator, seed: int) -> dict[str, Drawn]:
-    """Masks and first weights by key of the connection."""
+    """Masks and first weights by key of the connection.
+
+    Raises:
+        CircuitError: With every file that cannot be used.
+    """
     signed = signs(circuit.ordered, seed)
-    return {c.key: _drawn(circuit, c, generator, signed.get(c.from_layer)) for c in circuit.connections}
+    drawn, problems = dict[str, Drawn](), list[str]()
+    for c in circuit.connections:
+        with said_of(c.key, problems):
+            drawn[c.key] = _drawn(circuit, c, generator, signed.get(c.from_layer))
+    if problems:
+        raise CircuitError(problems)
+    return drawn
 
 
 def _drawn(circuit: Circuit, connection: Connection, generator: Generator, sign: Tensor | None) -> Drawn:
@@ -57,11 +68,14 @@ def _drawn(circuit: Circuit, connection: Connection, generator: Generator, sign:
 def signs(layers: Sequence[Layer], seed: int) -> dict[int, Tensor]:
     """1, -1 or 0 for each node of every layer that has a polarity, by number; drawn in the order given."""
     generator = np.random.RandomState(seed % 2**32)
-    return {
-        layer.layer_id: torch.from_numpy(layer.params.signs(layer.params.dim, generator))
-        for layer in layers
-        if layer.params.polarised
-    }
+    found, problems = dict[int, Tensor](), list[str]()
+    for layer in layers:
+        with said_of(f"layer {layer.layer_id}", problems):
+            if layer.params.polarised:
+                found[layer.layer_id] = torch.from_numpy(layer.params.signs(layer.params.dim, generator))
+    if problems:
+        raise CircuitError(problems)
+    return found
 
 
 def fan_outs(circuit: Circuit, drawn: Mapping[str, Drawn], layer_id: int) -> Tensor:

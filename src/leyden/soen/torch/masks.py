@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from .. import patterns as p
-from ..problems import CircuitError
+from ..array_file import one_of_few
 
 
 def mask(
@@ -51,7 +50,8 @@ def _drawn(
         case p.Spatial():
             return _spatial(pattern, width, height, generator, internal, own)
         case p.Custom():
-            return _from_file(pattern.mask_file, width, height)
+            found = one_of_few(pattern.mask_file, "mask", (height, width), (0, 1))
+            return torch.from_numpy(found.astype(np.float32))
         case p.HierarchicalBlocks():
             return _hierarchical(pattern)
         case _:
@@ -152,19 +152,6 @@ def _column_distance(width: int, height: int) -> Tensor:
     """Manhattan distances of two columns of nodes that stand as far apart as the larger grid is wide."""
     gap = max(math.ceil(math.sqrt(width)), math.ceil(math.sqrt(height)))
     return gap + (torch.arange(height)[:, None] - torch.arange(width)[None]).abs().float()
-
-
-def _from_file(path: str, width: int, height: int) -> Tensor:
-    try:
-        with np.load(Path(path), allow_pickle=False) as archive:
-            found = archive["mask"]
-    except (OSError, ValueError, KeyError) as error:
-        raise CircuitError([f"mask_file {path} must be a .npz with the key `mask`: {error}"]) from None
-    if found.shape != (height, width) or not np.isin(found, (0, 1)).all():
-        raise CircuitError(
-            [f"the mask in {path} must be zeros and ones of shape {(height, width)}, but got {found.shape}"]
-        )
-    return torch.from_numpy(found.astype(np.float32))
 
 
 def _hierarchical(pattern: p.HierarchicalBlocks) -> Tensor:

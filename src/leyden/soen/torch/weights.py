@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from .. import weights as w
-from ..archive import unusable
-from ..problems import CircuitError
+from ..array_file import array_in
 
 
 def weights(initialiser: w.Initialiser, mask: Tensor, generator: Generator, sources: int = 1) -> Tensor:
@@ -69,7 +66,8 @@ def _drawn(
             balanced = (initialiser.phi_exc_target / share).expand(shape)
             return balanced + std * normal() if std > 0 else balanced
         case w.Custom(weights_file=path):
-            return _from_file(path, (shape[0], shape[1]))
+            found = array_in(path, "weights", (shape[0], shape[1]))
+            return torch.from_numpy(found.astype(np.float32))
         case _:
             raise AssertionError(initialiser)
 
@@ -84,22 +82,6 @@ def _gain(initialiser: w.KaimingNormal) -> float:
             return 5.0 / 3.0
         case _:
             return 1.0
-
-
-def _from_file(path: str, shape: tuple[int, int]) -> Tensor:
-    try:
-        loaded = np.load(Path(path), allow_pickle=False)
-        found = loaded if isinstance(loaded, np.ndarray) else loaded["weights"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise CircuitError(
-            [f"weights_file {path} must be a .npy, or a .npz with the key `weights`: {error}"]
-        ) from None
-    problems = unusable({"weights": found})
-    if found.shape != shape:
-        problems.append(f"`weights` must have shape {shape}, but got {found.shape}")
-    if problems:
-        raise CircuitError(problems, f"the weights_file {path}")
-    return torch.from_numpy(found.astype(np.float32))
 
 
 def polarised(weights: Tensor, signs: Tensor, method: str) -> Tensor:
