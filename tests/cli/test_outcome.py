@@ -44,14 +44,38 @@ def test_wrong_input_is_its_message_and_2(capsys: pytest.CaptureFixture[str]) ->
     assert end(UserError("no such thing"), capsys) == (2, "no such thing\n")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["parts"], ["soen"], ["train", "--help"]], ids=" ".join)
-def test_a_reader_that_has_seen_enough_is_no_failure(words: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("--help", 0),
+        ("parts", 0),
+        ("soen", 0),
+        ("train --help", 0),
+        ("check --json missing.yaml", 2),
+        ("xyz", 2),
+    ],
+)
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_reader_that_has_seen_enough_changes_no_code(words: str, code: int, closed: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    line = [sys.executable, "-m", "leyden", *words]
-    done = subprocess.run(line, stdout=writing, stderr=subprocess.PIPE, text=True)
+    line = [sys.executable, "-m", "leyden", *words.split()]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, closed: writing}
+    done = subprocess.run(line, text=True, **pipes)
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == code
+    assert "Error" not in (done.stderr or "") and "Traceback" not in (done.stderr or "")
+
+
+def test_a_program_without_standard_streams_ends_as_any_other() -> None:
+    line = [sys.executable, "-m", "leyden", "check", "missing.yaml"]
+    done = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *line])
+    assert done.returncode == 2
+
+
+def test_a_pipe_that_breaks_elsewhere_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said = end(BrokenPipeError("the tracker's server"), capsys)
+    assert code == 1 and "the tracker's server" in said
 
 
 def test_any_value_error_of_this_package_is_wrong_input(capsys: pytest.CaptureFixture[str]) -> None:

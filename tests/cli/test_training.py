@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 from leyden.cli.main import main
 from leyden.cli.train import preemptible
+from leyden.runs.folder import RunFolder
 from tests.faults.children import Child
 
 from .conftest import Example
@@ -46,6 +48,22 @@ class Broken(Callback):
 
     def on_step_end(self, fit, /) -> None:
         raise RuntimeError("a bug of mine")
+
+@callback("wait_for")
+class WaitFor(Callback):
+    '''Wait at the first step until a byte can be read.
+
+    Args:
+        path: A named pipe.
+    '''
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+
+    def on_step_end(self, fit, /) -> None:
+        if fit.step == 1:
+            with open(self.path, "rb", buffering=0) as pipe:
+                pipe.read(1)
 """
 
 
@@ -84,6 +102,35 @@ def test_preemption_leaves_with_75_and_the_same_command_goes_on(mine: Example) -
     assert second.wait() == 0
     assert "going on from step 5" in second.said() and "finished: 12 steps" in second.said()
     assert "warning" not in second.said()
+
+
+def test_output_that_nobody_reads_stops_no_training_and_changes_no_code(mine: Example) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [LEYDEN, "train", mine.file, "--allow-imports", "callbacks=[{type: term_at, step: 5}]"]
+    command.append("trainer.enable_progress_bar=true")
+    codes = [subprocess.run(command, stdout=writing, stderr=writing).returncode for _ in range(2)]
+    os.close(writing)
+    assert codes == [75, 0]
+    assert [(row.status, row.steps) for row in RunFolder(mine.folder).rows()] == [("finished", 12)]
+
+
+def test_a_terminal_that_is_closed_stops_no_training(mine: Example) -> None:
+    pipe = mine.root.with_name("pipe")
+    os.mkfifo(pipe)
+    starting = os.open(pipe, os.O_RDWR)  # which waits for nobody
+    command = [str(LEYDEN), "train", str(mine.file), "--allow-imports", "trainer.enable_progress_bar=true"]
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execv(LEYDEN, [*command, f"callbacks=[{{type: wait_for, path: {pipe}}}]"])
+    said = b""
+    while b"run folder" not in said:
+        said += os.read(terminal, 1000)
+    os.close(terminal)
+    os.write(starting, b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    os.close(starting)
+    assert [row.steps for row in RunFolder(mine.folder).rows()] == [12]
 
 
 def test_a_failure_inside_is_1_with_its_traceback_in_the_run_folder(

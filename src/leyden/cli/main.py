@@ -5,13 +5,13 @@ Nothing heavy is imported on the way to a command: `leyden --help` answers befor
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from leyden.cli.commands import COMMANDS, GROUPS, TABLE
+from leyden.cli.outlet import outliving_readers
 
 INTRODUCTION = """\
 usage: leyden COMMAND ...
@@ -34,13 +34,8 @@ def main(words: Sequence[str] | None = None) -> int:
     0 done · 2 the command line, run file or data is wrong · 75 preempted, the same command goes on ·
     130 interrupted · 1 anything else.
     """
-    try:
-        code = run(list(sys.argv[1:] if words is None else words) or ["--help"])
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough: `leyden parts | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
+    with outliving_readers():
+        return run(list(sys.argv[1:] if words is None else words) or ["--help"])
 
 
 def run(words: Sequence[str]) -> int:

@@ -29,8 +29,6 @@ def guarded(run: Callable[[Namespace], int], args: Namespace) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # answered by `main.main`, for help texts as well
-        raise
     except Exception as error:
         return _told(error, args)
 

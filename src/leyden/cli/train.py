@@ -5,7 +5,8 @@ folder: the resolved run file, checkpoints, every number, results. If the run
 was interrupted, the same command goes on with the next step; if it is
 finished, it says so. Leaves with code 0 when done, 2 if the run file or the
 data is wrong, 75 if it was preempted and can go on, 130 after Ctrl-C, 1 after
-anything else.
+anything else. A terminal that is closed, or output that nobody reads any more,
+stops nothing; Ctrl-C does, and `kill` where the terminal is gone.
 
 Examples:
   leyden train run.yaml
@@ -16,13 +17,14 @@ Examples:
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leyden.backends.torch.signals import CODES, held_back, keep
 from leyden.cli import check, results, run_file, terminal
@@ -51,6 +53,7 @@ def run(args: Namespace) -> int:
 def preemptible() -> Generator[None]:
     """Leave with `PREEMPTED` on SIGTERM and SIGUSR1 around the training, which has its own way to leave.
 
+    A terminal that is closed is no request to leave: the training goes on without it.
     One of several processes would leave the others waiting for it: what it is sent before the training, or
     between two repeats, is kept for the training, which all of them leave together.
     """
@@ -64,8 +67,11 @@ def preemptible() -> Generator[None]:
         print("preempted; nothing is lost, and the same command goes on", file=sys.stderr)
         raise SystemExit(PREEMPTED)
 
-    numbers, handler = (CODES, keep) if together else ((signal.SIGTERM, signal.SIGUSR1), leave)
-    before = {number: signal.signal(number, handler) for number in numbers}
+    requests = [number for number, code in CODES.items() if together or code == PREEMPTED]
+    handlers: dict[int, Any] = dict.fromkeys(requests, keep if together else leave)
+    if os.name == "posix":
+        handlers[signal.SIGHUP] = signal.SIG_IGN
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         with held_back() if together else nullcontext():
             yield
