@@ -90,7 +90,15 @@ def test_what_the_backend_cannot_honour_is_told_with_its_line(run_file):
     assert (key, line) == ("trainer.strategy", 13) and "ddp" in rule
 
 
-def test_a_run_folder_that_cannot_be_made_is_a_problem_of_its_key(run_file) -> None:
+@pytest.mark.parametrize(
+    ("root", "said"), [("file/below", "is a file"), ("/proc/nothing", "/proc takes no files")]
+)
+def test_a_run_folder_that_cannot_be_made_is_a_problem_of_its_key(run_file, root: str, said: str) -> None:
     run_file.with_name("file").touch()
-    [(key, _, rule)] = problems(run_file, "folder.root=file/below")
-    assert key == "folder.root" and "is a file" in rule
+    [(key, _, rule)] = problems(run_file, f"folder.root={root}")
+    assert key == "folder.root" and said in rule
+
+
+def test_the_check_leaves_nothing_where_the_run_will_be(run_file) -> None:
+    assert problems(run_file, "folder.root=below") == []
+    assert [path.name for path in run_file.parent.iterdir()] == ["run.yaml"]

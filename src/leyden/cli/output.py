@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
 
 
 def ready(path: Path, option: str, read: Iterable[Path | None] = ()) -> None:
@@ -19,6 +18,7 @@ def ready(path: Path, option: str, read: Iterable[Path | None] = ()) -> None:
     Raises:
         UserError: It cannot be written, or is one that is read.
     """
+    from leyden.runs.writable import obstacle
     from leyden.spec.errors import UserError
 
     try:
@@ -29,10 +29,11 @@ def ready(path: Path, option: str, read: Iterable[Path | None] = ()) -> None:
             raise UserError(f"{option} {path} would replace a file that is read; name another")
         if path.exists():
             path.open("ab").close()
-        # what the file system says, not what the permissions let one hope
-        TemporaryFile(dir=next(folder for folder in path.absolute().parents if folder.exists())).close()
+        why = obstacle(path)
     except OSError as error:
-        raise UserError(f"{option} {path} cannot be written: {error.strerror}; name another place") from None
+        why = error.strerror
+    if why:
+        raise UserError(f"{option} {path} cannot be written: {why}; name another place")
 
 
 def same(path: Path, other: Path) -> bool:

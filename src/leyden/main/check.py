@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from leyden.data.sources.source import Source
 from leyden.main.build import datasets, named_data, plan_of
 from leyden.main.located import problem_at
 from leyden.runs.place import place
+from leyden.runs.writable import obstacle
 from leyden.schedules.schedule import Horizon
 from leyden.spec.errors import Problem, RunFileError, UserError
 from leyden.spec.walk import steps_by_itself
@@ -85,13 +85,9 @@ def named(sets: Datasets) -> dict[str, Dataset]:
 
 
 def _folder(run: Run) -> list[Problem]:
-    """Whether the run folder can be made: what is there of the way to it is a folder that takes files."""
-    way = place(run).path.absolute()
-    there = next(folder for folder in (way, *way.parents) if os.path.exists(folder))
-    if not there.is_dir():
-        return [problem_at(run, "folder.root", f"must lead to a folder, but {there} is a file; name another")]
-    if not os.access(there, os.W_OK | os.X_OK):
-        return [problem_at(run, "folder.root", f"must be writable, but {there} is not; name another place")]
+    """Whether the run folder can be made and written."""
+    if why := obstacle(place(run).environment):
+        return [problem_at(run, "folder.root", f"must lead to a folder, but {why}; name another place")]
     return []
 
 
