@@ -215,6 +215,13 @@ def test_keys_that_the_original_does_not_read_are_dropped_from_its_files_with_a_
         soen.load(tmp_path / "theirs.json")
 
 
+@pytest.mark.parametrize(("key", "joined"), [("matrices", "global_matrix"), ("masks", "global_mask")])
+def test_a_joined_matrix_that_was_edited_is_said_to_count_for_nothing(key, joined, tmp_path: Path) -> None:
+    path = edited(written(tmp_path, ".json"), put(f"connections|{joined}|0|0", 7.0))
+    with pytest.warns(UserWarning, match=f"connections.{key} and the global matrix of the same differ"):
+        soen.load(path)
+
+
 def test_masks_that_are_missing_are_said_where_the_description_has_some(tmp_path: Path) -> None:
     path = edited(written(tmp_path, ".soen"), put("connection_masks", GONE))
     with pytest.warns(UserWarning, match="no mask of J_0_to_1; all of their weights are taken to exist"):

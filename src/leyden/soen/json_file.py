@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from .archive import Array
 from .connections import Connection
 from .frozen import Frozen
 from .layers import Layer
@@ -99,7 +101,7 @@ def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None, where:
     connections, layers = model.connections, model.numbered
     dtype = (model.leyden or Own()).dtype
     state = {n: numbers(value, dtype) for n, value in _state(layers, connections)}
-    return Content(
+    saved = Content(
         name=name,
         entries=model,
         simulation=model.simulation,
@@ -110,6 +112,22 @@ def read_exported(tree: Mapping[str, Any], name: str, compat: Any = None, where:
         steps={n: a for n, a in state.items() if n == "dt" or n.endswith("._dt")},
         where=lambda path: where(_standing(path, [*layers], [*connections.config])),
     ).saved(compat)
+    weights = {c.key: saved.state.get(f"connections.{c.key}") for c in saved.circuit.connections}
+    for key, repeated, blocks in (
+        ("matrices", connections.global_matrix, weights),
+        ("masks", connections.global_mask, saved.masks),
+    ):
+        if repeated is not None and _differ(saved, numbers(repeated, dtype), blocks):
+            problem = f"connections.{key} and the global matrix of the same differ; the former are taken"
+            warnings.warn(f"{name}: {problem}", stacklevel=3)
+    return saved
+
+
+def _differ(saved: Saved, repeated: Array, blocks: Mapping[str, Array | None]) -> bool:
+    """Whether a joined matrix is another than the blocks make, which are what counts."""
+    nodes = sum(layer.params.dim for layer in saved.circuit.layers)
+    # the shape first: there may not be the memory for as many nodes as a file claims
+    return repeated.shape != (nodes, nodes) or not np.array_equal(repeated, _joined(saved, blocks))
 
 
 def _layer(number: int, layer: ExportedLayer) -> dict[str, Any]:
@@ -243,14 +261,20 @@ def _written(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _joined(saved: Saved, blocks: Mapping[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def _joined(saved: Saved, blocks: Mapping[str, Array | None]) -> Array:
     """All connections as one matrix, targets by sources, layers in the order of their numbers."""
     widths = {layer.layer_id: layer.params.dim for layer in saved.circuit.ordered}
     starts, total = dict[int, int](), 0
     for number, width in widths.items():
         starts[number], total = total, total + width
-    joined = np.zeros((total, total), dtype=np.result_type(np.float32, *blocks.values()))
+    found = {key: block for key, block in blocks.items() if block is not None}
+    joined = np.zeros((total, total), dtype=np.result_type(np.float32, *found.values()))
     for c in saved.circuit.connections:
-        to, source = starts[c.to_layer], starts[c.from_layer]
-        joined[to : to + widths[c.to_layer], source : source + widths[c.from_layer]] = blocks[c.key]
+        to, source, shape = (
+            starts[c.to_layer],
+            starts[c.from_layer],
+            (widths[c.to_layer], widths[c.from_layer]),
+        )
+        if c.key in found and found[c.key].shape == shape:  # others are refused when the network is built
+            joined[to : to + shape[0], source : source + shape[1]] = found[c.key]
     return joined
