@@ -22,6 +22,17 @@ from .conftest import Example
 
 LEYDEN = Path(sys.executable).with_name("leyden")
 
+#: a Python as on Windows, as far as signals go
+FEW_SIGNALS = """\
+import os, signal, sys
+for name in ("SIGUSR1", "SIGHUP", "pthread_sigmask", "SIG_BLOCK", "SIG_UNBLOCK", "SIG_SETMASK"):
+    delattr(signal, name)
+import lightning.pytorch  # whose packages ask for the name of the system instead
+del os.register_at_fork
+from leyden.cli.main import main
+sys.exit(main())
+"""
+
 #: callbacks of a user's, in a module beside the run file
 MINE = """\
 import os, signal
@@ -131,6 +142,13 @@ def test_a_terminal_that_is_closed_stops_no_training(mine: Example) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     os.close(starting)
     assert [row.steps for row in RunFolder(mine.folder).rows()] == [12]
+
+
+def test_a_system_with_few_signals_trains_all_the_same(example: Example) -> None:
+    line = [sys.executable, "-c", FEW_SIGNALS, "train", example.file]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "finished: 12 steps" in done.stdout
 
 
 def test_a_failure_inside_is_1_with_its_traceback_in_the_run_folder(

@@ -17,7 +17,6 @@ Examples:
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
@@ -69,7 +68,7 @@ def preemptible() -> Generator[None]:
 
     requests = [number for number, code in CODES.items() if together or code == PREEMPTED]
     handlers: dict[int, Any] = dict.fromkeys(requests, keep if together else leave)
-    if os.name == "posix":
+    if hasattr(signal, "SIGHUP"):  # Windows has none
         handlers[signal.SIGHUP] = signal.SIG_IGN
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:

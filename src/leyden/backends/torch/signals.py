@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from functools import cache
 from types import FrameType
@@ -14,8 +14,12 @@ from typing import Any
 
 FAILED, PREEMPTED, INTERRUPTED = 1, 75, 130
 
-#: signal -> exit code
-CODES = {signal.SIGTERM: PREEMPTED, signal.SIGUSR1: PREEMPTED, signal.SIGINT: INTERRUPTED}
+#: signal -> exit code; Windows has not all of them
+CODES = {
+    getattr(signal, name): code
+    for name, code in (("SIGTERM", PREEMPTED), ("SIGUSR1", PREEMPTED), ("SIGINT", INTERRUPTED))
+    if hasattr(signal, name)
+}
 
 #: seconds in which signals are one request: `timeout`, torchrun and schedulers send a process theirs and,
 #: through its group or through the process that started it, the same once more
@@ -45,7 +49,7 @@ class Signals:
             self._wakeup = signal.set_wakeup_fd(-1)
             _let_children_be_deaf()
             self.listen()
-            self._mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # of `held_back`
+            self._mask = _mask("SIG_UNBLOCK", CODES)  # of `held_back`
             while _kept:
                 signal.raise_signal(_kept.pop())
         return self
@@ -53,7 +57,7 @@ class Signals:
     def __exit__(self, *error: object) -> None:
         if not self._before:
             return
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        _mask("SIG_SETMASK", self._mask)
         signal.set_wakeup_fd(self._wakeup)
         os.write(self._writing, b"\0")
         os.close(self._writing)
@@ -71,7 +75,8 @@ class Signals:
             return
         self._listening = os.getpid()
         reading, self._writing = os.pipe()
-        os.set_blocking(self._writing, False)
+        if hasattr(os, "set_blocking"):
+            os.set_blocking(self._writing, False)
         signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         threading.Thread(target=self._listen, args=(reading,), name="leyden-signals", daemon=True).start()
 
@@ -81,7 +86,7 @@ class Signals:
         They are born with the main thread's mask; the signals come in through the thread that listens.
         """
         if self._before:
-            signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
+            _mask("SIG_BLOCK", CODES)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.number:
@@ -92,7 +97,7 @@ class Signals:
 
         The first is forwarded from here: after a long step, children would take it for a second request.
         """
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, CODES)  # whatever the main thread holds back
+        _mask("SIG_UNBLOCK", CODES)  # whatever the main thread holds back
         first = 0.0
         with os.fdopen(reading, "rb", buffering=0) as pipe:
             while (number := pipe.read(1)) not in (b"", b"\0"):
@@ -113,7 +118,15 @@ def _let_children_be_deaf() -> None:
         with suppress(ValueError):  # forked by another thread than the main one
             signal.set_wakeup_fd(-1)
 
-    os.register_at_fork(after_in_child=stop_writing)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=stop_writing)
+
+
+def _mask(how: str, numbers: Iterable[int]) -> set[Any]:
+    """Change which signals this thread holds back, where the system has that; gives those of before."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return set()
+    return signal.pthread_sigmask(getattr(signal, how), numbers)
 
 
 #: what `keep` was called for
@@ -134,8 +147,8 @@ def held_back() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, CODES)
+    before = _mask("SIG_BLOCK", CODES)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _mask("SIG_SETMASK", before)
