@@ -54,7 +54,12 @@ def first(**entry: Any) -> dict[str, Any]:
     [
         (first(params={"gamma_plus": 0.1}), "layers[0].params.gamma_plus", "input_type: flux"),
         (first(noise={"phi": 0.1}), "layers[0].noise.phi", "input_type: flux"),
-        (first(perturb={"phi_mean": 0.1}), "layers[0].perturb.phi", "input_type: flux"),
+        (first(perturb={"phi_mean": 0.1}), "layers[0].perturb.phi_mean", "input_type: flux"),
+        (
+            first(perturb={"extras_std": {"gamma_plus": 0.1}}),
+            "layers[0].perturb.extras_std.gamma_plus",
+            "input_type: flux",
+        ),
         (tree("RNN", early_stopping_patience=3), "simulation.early_stopping_patience", "_pass is off"),
         (tree("RNN", steady_window_min=0), "simulation.steady_window_min", "_pass is off"),
         (tree("RNN", out_of_range="edge"), "simulation.out_of_range", "no source function"),
@@ -105,6 +110,16 @@ def first(**entry: Any) -> dict[str, Any]:
             connection({"allow_self_connections": False}, {"layer_type": "RNN", "params": {"dim": 4}}),
             "connections[0].params.allow_self_connections",
             "different size",
+        ),
+        (
+            layer("RNN", params={"learnable_params": {"connectivity.weight": False}}),
+            "layers[1].params.learnable_params.connectivity.weight",
+            "no self connection",
+        ),
+        (
+            connection({"learnable": True}, learnable=False),
+            "connections[0].learnable",
+            "params.learnable decides",
         ),
         (tree("RNN") | {"quantization": LEVELS | {"connections": []}}, "quantization", "is empty"),
         (

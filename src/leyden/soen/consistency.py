@@ -144,9 +144,10 @@ def _of_layer(layer: Layer, loops: Sequence[Connection]) -> Iterator[Fault]:
 def _unheard(layer: Layer) -> Iterator[Fault]:
     """Noise on what a layer does not have."""
     allowed = layer.params.disturbable()
-    for block, levels in (("noise", layer.noise.levels()), ("perturb", layer.perturb.levels())):
-        for key in sorted({*levels} - {*allowed}):
-            yield (block, key), f"{layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
+    for block, disturbance in (("noise", layer.noise), ("perturb", layer.perturb)):
+        for key in sorted({*disturbance.levels()} - {*allowed}):
+            path = (block, *disturbance.written(key))
+            yield path, f"{layer.layer_type} has no {key} to disturb; known: {', '.join(allowed)}"
 
 
 def _of_quantization(quantization: Quantization | None, keys: Sequence[str]) -> Iterator[Fault]:

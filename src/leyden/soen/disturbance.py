@@ -45,6 +45,10 @@ class Noise(Frozen):
         """What is disturbed -> its standard deviation, the zeros left out."""
         return _nonzero({key: getattr(self, key) for key in KEYS} | self.extras)
 
+    def written(self, key: str) -> tuple[str, ...]:
+        """Where the level of ``key`` stands among the settings."""
+        return (key,) if key in KEYS else ("extras", key)
+
 
 class Perturbation(Frozen):
     """Means and standard deviations of a Gaussian offset per sample and node, kept through one forward.
@@ -88,6 +92,11 @@ class Perturbation(Frozen):
         means = _nonzero({key: getattr(self, f"{key}_mean") for key in KEYS} | self.extras_mean)
         stds = _nonzero({key: getattr(self, f"{key}_std") for key in KEYS} | self.extras_std)
         return {key: (means.get(key, 0.0), stds.get(key, 0.0)) for key in sorted(means | stds)}
+
+    def written(self, key: str) -> tuple[str, ...]:
+        """Where the mean of ``key`` stands, its standard deviation where there is no mean."""
+        kind = "mean" if self.levels()[key][0] else "std"
+        return (f"{key}_{kind}",) if key in KEYS else (f"extras_{kind}", key)
 
 
 def _not_twice(own: Iterable[str], extras: Collection[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .connections import Connection
 from .frozen import Fault, Frozen
-from .layers import Layer, LeakyGRU
+from .layers import Layer, LayerParams, LeakyGRU
 from .patterns import BlockStructure
 from .polarity import Polarity
 from .sources import SOURCES
@@ -24,9 +24,10 @@ def idle(circuit: Circuit) -> list[Fault]:
     found = [*_of_simulation(circuit), *_of_quantization(circuit)]
     driven = circuit.ordered[0] if circuit.simulation.input_type == "state" else None
     for i, layer in enumerate(circuit.layers):
-        leaving = any(c.from_layer == layer.layer_id for c in circuit.connections)
+        leaving = [c for c in circuit.connections if c.from_layer == layer.layer_id]
         faults = [
-            *_of_polarity(layer.params, leaving),
+            *_of_polarity(layer.params, bool(leaving)),
+            *_of_loop(layer.params, any(c.internal for c in leaving)),
             *(_of_driven(layer) if layer is driven else _of_layer(layer, circuit.simulation.track_power)),
         ]
         found += [(("layers", i, *path), why) for path, why in faults]
@@ -75,8 +76,7 @@ def _of_driven(layer: Layer) -> Iterator[Fault]:
     why = "the input is the state of this layer; write input_type: flux"
     kept = {"dim", *Polarity.model_fields}
     yield from ((("params", name), why) for name in _given(layer.params) if name not in kept)
-    yield from ((("noise", key), why) for key in layer.noise.levels() if key != "s")
-    yield from ((("perturb", key), why) for key in layer.perturb.levels() if key != "s")
+    yield from ((path, why) for key, path in _disturbed(layer) if key != "s")
     yield from _of_noise(layer)
 
 
@@ -91,11 +91,16 @@ def _of_layer(layer: Layer, powered: bool) -> Iterator[Fault]:
         why = f"{source} does not depend on the current"
         if params.parameter("bias_current").distribution != _default(params, "bias_current").distribution:
             yield ("params", "bias_current"), why
-        yield from ((("noise", key), why) for key in layer.noise.levels() if key == "bias_current")
-        yield from ((("perturb", key), why) for key in layer.perturb.levels() if key == "bias_current")
+        yield from ((path, why) for key, path in _disturbed(layer) if key == "bias_current")
     if isinstance(params, LeakyGRU):
         yield from _of_time_constants(params)
     yield from _of_noise(layer)
+
+
+def _disturbed(layer: Layer) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What noise and perturbation act on, each with the key that says so."""
+    yield from ((key, ("noise", *layer.noise.written(key))) for key in layer.noise.levels())
+    yield from ((key, ("perturb", *layer.perturb.written(key))) for key in layer.perturb.levels())
 
 
 def _of_noise(owner: Layer | Connection) -> Iterator[Fault]:
@@ -126,6 +131,11 @@ def _of_polarity(params: Polarity, leaving: bool) -> Iterator[Fault]:
     yield from ((("params", name), why) for name in _given(params, names))
 
 
+def _of_loop(params: LayerParams, looped: bool) -> Iterator[Fault]:
+    if not looped and "connectivity.weight" in params.learnable_params:
+        yield ("params", "learnable_params", "connectivity.weight"), "the layer has no self connection"
+
+
 def _of_connection(connection: Connection, width: int, height: int) -> Iterator[Fault]:
     params = connection.params
     pattern, init, circuit = params.structure.pattern, params.init.initialiser, params.connection_params
@@ -143,4 +153,6 @@ def _of_connection(connection: Connection, width: int, height: int) -> Iterator[
     if circuit is not None and not SOURCES[source].uses_current:
         why = f"{source} does not depend on the current"
         yield from ((("params", "connection_params", n), why) for n in _given(circuit, ["bias_current"]))
+    if params.learnable is not None and not connection.learnable and params.learnable:
+        yield ("learnable",), "params.learnable decides"
     yield from _of_noise(connection)
