@@ -125,6 +125,12 @@ REFUSED = [
         tree({"layer_type": "LeakyGRU", "params": {"tau_init": [1.0, -5.0]}}),
         f"{LAYER}.tau_init: must be above 0, but got -5",
     ),
+    (tree("RNN", input_type="sate"), "simulation.input_type: must be 'state' or 'flux', but got 'sate'"),
+    (dendrite({"polarity_init": {"rato": 0.5}}), f"{LAYER}.polarity_init.rato: unknown key, but got 0.5"),
+    (
+        connected({"mode": "WICC", "connection_params": {"j_out": ["x", 1.0, 1.0]}}),
+        f"{CONNECTION}.connection_params.j_out[0]: must be a number, but got 'x'",
+    ),
     (tree("RNN") | {"seed": 10**39}, "seed: must be at most 18446744073709551615"),
 ]
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from leyden.spec.nearest import nearest
+from leyden.spec.unions import OneOf
 
 from .disturbance import Noise, Perturbation
 from .frozen import Frozen, Number, Switch, one_of, settings, under
@@ -41,7 +42,7 @@ class Wicc(Frozen):
     gamma_minus: NotNegative = 1e-3
     bias_current: float = 2.0
     j_in: float = 0.38
-    j_out: float | list[float] | None = None
+    j_out: Annotated[float | list[float] | None, OneOf()] = None
     half_flux_offset: Switch = False
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from leyden.spec.unions import OneOf
+
 from .disturbance import Noise, Perturbation
 from .frozen import Fault, Frozen, Number, Switch, contradictions, mended, one_of
 from .parameters import Box, Parameter, Rule, number
@@ -279,7 +281,7 @@ class LeakyGRU(LayerParams):
     decay_bias: Parameter = Parameter()
     candidate_bias: Parameter = Parameter()
     reset_bias: float = 10.0
-    tau_init: float | list[float] = 20.0
+    tau_init: Annotated[float | list[float], OneOf()] = 20.0
     tau_spacing: Literal["geometric", "linear"] = "geometric"
     tau_eps: Annotated[float, Field(gt=0)] = 1e-3
     candidate_diag: Literal["zero", "one", "free"] = "zero"

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
+from leyden.spec.unions import OneOf
+
 from .array_file import ArrayFile, one_of_few
 from .frozen import Frozen, mended, whole
 from .problems import CircuitError
@@ -37,7 +39,9 @@ class Polarity(Frozen):
 
     polarity: list[Annotated[Literal[-1, 0, 1], BeforeValidator(whole)]] | None = None
     polarity_file: ArrayFile | None = None
-    polarity_init: Literal["alternating", "50_50", "excitatory", "inhibitory"] | RandomPolarity | None = None
+    polarity_init: Annotated[
+        Literal["alternating", "50_50", "excitatory", "inhibitory"] | RandomPolarity | None, OneOf()
+    ] = None
     polarity_enforcement_method: Literal["sign_flip", "clip_to_zero"] = "sign_flip"
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from leyden.spec.document import Path
 from leyden.spec.errors import UserError, shown
 from leyden.spec.problems import rule_of
+from leyden.spec.unions import BRANCH
 
 from .frozen import SAID
 
@@ -44,7 +45,13 @@ def said_of(owner: str, problems: list[str]) -> Generator[None]:
 
 def told(error: ValidationError, name: str, where: Where = nowhere) -> CircuitError:
     """A failed validation as one message a person can act on; ``where`` knows where each key was written."""
-    return CircuitError([placed(e["loc"], _said(e), where) for e in error.errors(include_url=False)], name)
+    errors = error.errors(include_url=False)
+    return CircuitError([placed(_keys(e["loc"]), _said(e), where) for e in errors], name)
+
+
+def _keys(location: Path) -> Path:
+    """A location without what stands for a branch of a union."""
+    return tuple(key for key in location if not str(key).startswith(BRANCH))
 
 
 def placed(location: Path, text: str, where: Where) -> str:
@@ -56,7 +63,8 @@ def placed(location: Path, text: str, where: Where) -> str:
 def _said(error: object) -> str:
     assert isinstance(error, dict)
     context: dict[str, object] = error.get("ctx") or {}
-    line = rule_of(error, context).removeprefix("Value error, ")
+    known = f"must be {context['expected']}" if error["type"] == "literal_error" else ""
+    line = known or rule_of(error, context).removeprefix("Value error, ")
     if error["type"] not in ("value_error", "missing", SAID):
         line += f", but got {shown(error['input'])}"
     near, allowed = context.get("near"), context.get("allowed")

@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from leyden.spec.unions import OneOf
+
 from .array_file import ArrayFile
 from .frozen import Frozen, one_of, ordered, settings, unsaid
 
@@ -169,7 +171,7 @@ class FluxBalanced(Initialiser):
     name = "flux_balanced"
     random = False
     phi_exc_target: float = 0.27
-    num_input_sources: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
+    num_input_sources: Annotated[Annotated[int, Field(ge=1)] | Literal["auto"] | None, OneOf()] = None
     mean_state: Annotated[float, Field(gt=0)] = 1.0
     noise_std: Std = 0.0
 
