@@ -14,7 +14,9 @@ import torch
 from leyden import soen
 from leyden.cli.main import main as command_line
 from leyden.soen.compat import EVERYTHING
+from leyden.soen.saved import Saved
 from leyden.soen.simulate import simulate
+from tests.soen.circuits import some_input, tree
 from tests.soen.golden_case import GOLDEN
 
 X = np.random.default_rng(0).random((2, 6, 2)).astype(np.float32)
@@ -209,3 +211,26 @@ def test_seeds_that_no_generator_takes_are_refused(capsys) -> None:
     with pytest.raises(soen.CircuitError, match=r"seed must lie between -2\^63 and 2\^64 - 1, but got 1000"):
         soen.build(LINEAR, seed=10**39)
     assert soen.build(LINEAR, seed=np.int64(3)).seed == 3
+
+
+def test_numbers_of_double_precision_keep_all_their_digits() -> None:
+    described = tree("SingleDendrite", connections=[{"from_layer": 1, "to_layer": 1}])
+    network = soen.build(described, seed=0).double()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1.0 + 1e-9 * torch.rand(parameter.shape, dtype=parameter.dtype))
+    given = {f"param/{name}": p.numpy() for name, p in network.state_dict().items()}
+    x = some_input()
+    found = simulate(Saved(circuit=network.circuit), x.numpy(), given, dtype="float64")
+    np.testing.assert_array_equal(found["layer_1"], network(x).detach().numpy())
+
+
+def test_masks_of_self_connections_may_have_their_older_name() -> None:
+    described = tree("SingleDendrite", connections=[{"from_layer": 1, "to_layer": 1}])
+    saved, x = Saved(circuit=soen.build(described, seed=0).circuit), some_input().numpy()
+    nodes = saved.circuit.layer(1).params.dim
+    found = [
+        simulate(saved, x, {f"mask/{name}": np.eye(nodes)}, dtype="float64")["layer_1"]
+        for name in ("J_1_to_1", "internal_1")
+    ]
+    np.testing.assert_array_equal(*found)

@@ -14,6 +14,7 @@ from leyden.spec.nearest import nearest
 from .archive import Arrays, native, no_masks, unusable
 from .build import build
 from .connections import Wicc
+from .old_names import modern
 from .problems import CircuitError
 from .rate_table import RateTable
 from .saved import Saved
@@ -62,7 +63,7 @@ def simulate(
     problems += no_masks({name: a for name, a in given.items() if name.startswith("mask/")})
     if problems:
         raise CircuitError(problems, "the arrays")
-    network = prepared(saved, given, seed=seed, table=table).to(getattr(torch, dtype)).eval()
+    network = prepared(saved, given, dtype=dtype, seed=seed, table=table).eval()
     initial = {name: torch.from_numpy(array) for name, array in _under(given, "init/").items()}
     generator = torch.Generator().manual_seed(network.seed)
     before = generator.get_state()
@@ -70,7 +71,7 @@ def simulate(
         simulated = network.simulate(torch.from_numpy(x), initial, generator)
     if seed is not None and torch.equal(generator.get_state(), before):
         with warnings.catch_warnings(action="ignore"):  # they were said
-            other = prepared(saved, given, seed=seed ^ 1, table=table).to(getattr(torch, dtype))
+            other = prepared(saved, given, dtype=dtype, seed=seed ^ 1, table=table)
         own = network.state_dict()
         if all(torch.equal(own[name], tensor) for name, tensor in other.state_dict().items()):
             warnings.warn(f"the seed {seed} decides nothing: nothing is drawn", stacklevel=2)
@@ -88,14 +89,22 @@ def misspelt(names: Iterable[str]) -> list[str]:
 
 
 def prepared(
-    saved: Saved, given: Arrays, *, seed: int | None = None, table: RateTable | None = None
+    saved: Saved,
+    given: Arrays,
+    *,
+    dtype: DType,
+    seed: int | None = None,
+    table: RateTable | None = None,
 ) -> Network:
-    """The network of a file, with the parameters and masks of ``given`` in place of its own."""
+    """The network of a file in a precision, with parameters and masks of ``given`` in place of its own."""
     import torch
 
     from .torch.restore import take
 
     network = build(_with_couplings(saved, _under(given, "wicc_j_out/")), seed=seed, table=table)
+    network = network.to(
+        getattr(torch, dtype)
+    )  # before numbers go in: they may have more digits than its own
     masks = _under(given, "mask/")
     _refuse_unknown(masks, network.masks, "mask/")
     state = {name: torch.from_numpy(array) for name, array in _under(given, "param/").items()}
@@ -150,7 +159,8 @@ def _with_couplings(saved: Saved, given: Arrays) -> Saved:
 
 
 def _under(given: Mapping[str, np.ndarray[Any, Any]], prefix: str) -> Arrays:
-    return {name.removeprefix(prefix): array for name, array in given.items() if name.startswith(prefix)}
+    """The arrays whose names begin so, without that, under today's names."""
+    return {modern(name.removeprefix(prefix)): a for name, a in given.items() if name.startswith(prefix)}
 
 
 def _refuse_unknown(given: Arrays, known: Any, prefix: str) -> None:
