@@ -82,3 +82,9 @@ def test_equally_spaced_weights_go_from_zero_to_one_where_nothing_else_is_said()
 def test_fan_outs_that_do_not_fit_are_refused(settings: dict, match: str) -> None:
     with pytest.raises(CircuitError, match=match):
         values(parameters.FanOut(**settings), 4, torch.Generator(), torch.ones(4))
+
+
+def test_a_tier_of_no_share_adds_no_connections() -> None:
+    pattern = patterns.HierarchicalBlocks(levels=2, base_size=2, tier_fractions=[1.0, 0.0])
+    drawn = mask(pattern, 4, 4, torch.Generator(), internal=False)
+    assert torch.equal(drawn, torch.block_diag(torch.ones(2, 2), torch.ones(2, 2)))

@@ -160,7 +160,8 @@ def _hierarchical(pattern: p.HierarchicalBlocks) -> Tensor:
     for tier, fraction in enumerate(pattern.fractions):
         size = pattern.base_size ** (tier + 1)
         for start in range(0, nodes, size):
-            chosen = torch.tensor(_chosen(start, size, fraction, 1 if tier == 0 else pattern.base_size))
+            listed = _chosen(start, size, fraction, 1 if tier == 0 else pattern.base_size)
+            chosen = torch.tensor(listed, dtype=torch.long)  # none, too
             found[chosen[:, None], chosen[None]] = 1.0
     return found
 
