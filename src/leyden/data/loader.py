@@ -7,7 +7,6 @@ plan, order --> Windows[start] --> numpy batch of a whole window --> tensors -->
 from __future__ import annotations
 
 import math
-import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +18,8 @@ from leyden.data.order import Order
 from leyden.data.plan import Plan, share
 from leyden.data.samplers.sampler import Sampler
 from leyden.data.sources.source import Batch
+from leyden.data.workers import Workers as Workers
+from leyden.data.workers import dataloader, from_workers
 from leyden.spec.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,25 +48,6 @@ class EvalBatch(NamedTuple):
 
     first: int
     batch: dict[str, Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workers:
-    """Where batches are made. No setting changes a batch.
-
-    Args:
-        num: Worker processes; 0 makes batches in this process. Data in memory never goes through workers.
-        prefetch: Windows or batches each worker makes ahead.
-        persistent: Keep the workers of an evaluation for the next one. Training is one endless stream anyway.
-        pin_memory: Hand over page-locked tensors; needs an accelerator.
-        start_method: ``fork``, ``forkserver`` or ``spawn``; ``auto`` forks until CUDA is initialised.
-    """
-
-    num: int = 0
-    prefetch: int = 2
-    persistent: bool = True
-    pin_memory: bool = False
-    start_method: str = "auto"
 
 
 class GatheredWindow(NamedTuple):
@@ -178,7 +160,7 @@ def stream(
         yield from _made_here(windows, start_step, workers.pin_memory)
     else:
         starts = windows.starts(start_step)
-        for window in _from_workers(_dataloader(_InWorker(windows), starts, workers)):
+        for window in _read(dataloader(_InWorker(windows), starts, workers)):
             yield _steps(window, window.batch)
 
 
@@ -222,8 +204,8 @@ class Evaluation:
                 yield EvalBatch(first, tensors(batch))
             return
         if self._loader is None:
-            self._loader = _dataloader(_InWorker(self._shares), self._numbers, self._workers)
-        for first, batch in _from_workers(self._loader):
+            self._loader = dataloader(_InWorker(self._shares), self._numbers, self._workers)
+        for first, batch in _read(self._loader):
             yield EvalBatch(first, batch)
 
 
@@ -249,43 +231,8 @@ class _Failure:
     message: str
 
 
-def _dataloader(batches: _InWorker, keys: Any, workers: Workers) -> DataLoader[Any]:
-    import torch
-    from torch.utils.data import DataLoader
-
-    method = workers.start_method
-    if method == "auto":
-        method = "forkserver" if torch.cuda.is_initialized() else "fork"
-    return DataLoader(
-        batches,  # type: ignore[arg-type]  # has __getitem__, which is all that is used
-        batch_size=None,
-        sampler=keys,
-        collate_fn=_unchanged,
-        num_workers=workers.num,
-        prefetch_factor=workers.prefetch,
-        persistent_workers=workers.persistent,
-        pin_memory=workers.pin_memory,
-        multiprocessing_context=method,
-        worker_init_fn=_outlast_signals,
-        generator=torch.Generator().manual_seed(0),  # otherwise each pass would draw from the global one
-    )
-
-
-def _outlast_signals(worker: int) -> None:
-    """What asks a run to leave may be sent to all of its processes; until it has left it needs its workers.
-
-    Not ignored but handled, so that programs that a worker starts are not born deaf.
-    """
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-        signal.signal(number, lambda number, frame: None)
-
-
-def _unchanged(item: Any) -> Any:
-    return item
-
-
-def _from_workers(loader: DataLoader[Any]) -> Iterator[Any]:
-    for item in loader:
+def _read(loader: DataLoader[Any]) -> Iterator[Any]:
+    for item in from_workers(loader):
         if isinstance(item, _Failure):
             raise DataError(item.message)
         yield item
