@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import leyden
+from leyden.backends.torch.loaders import cut_of
 
 
 def test_overfitting_trains_on_the_same_few_samples_in_every_epoch(run_file):
@@ -27,3 +28,20 @@ def test_limits_of_batches_limit_the_steps_of_an_epoch(run_file):
     for limit, steps in (("3", 3), ("0.5", 2)):
         plan = leyden.build(leyden.load(run_file, [f"trainer.limit_train_batches={limit}"])).plan
         assert plan.steps_per_epoch == steps
+
+
+def test_a_run_without_validation_plans_none(run_file):
+    without = ["data.split=null", "checkpoint.monitor=null"]
+    for words in (["trainer.limit_val_batches=0", "checkpoint.monitor=null"], without):
+        plan = leyden.build(leyden.load(run_file, words)).plan
+        assert plan.validations == 0
+    never = ["trainer.limit_val_batches=0", "checkpoint.monitor=null"]
+    steps = leyden.check(leyden.load(run_file, never)).facts["steps"]
+    assert "0 validations" in steps
+
+
+def test_a_share_of_the_validation_batches_is_one_batch_at_least(run_file):
+    parts = leyden.build(leyden.load(run_file, ["trainer.limit_val_batches=0.1"]))
+    assert parts.plan.validations == 3
+    assert cut_of(parts, parts.val, 0.1).batches == 1  # of two
+    assert cut_of(parts, parts.val, 0.0).batches == 0

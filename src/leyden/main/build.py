@@ -42,7 +42,7 @@ def build(run: Run, repeat: int = 0, sources: Mapping[str, Source] | None = None
     info = sets.train.info()
     task: Any = spec.build(run.task)  # None for a LightningModule of the user's, which needs none
     sampler = spec.build(run.data.sampler)
-    plan = plan_of(run, sampler.length(len(sets.train)))
+    plan = plan_of(run, sets, sampler.length(len(sets.train)))
     return Parts(
         run=run,
         repeat=repeat,
@@ -95,13 +95,14 @@ def datasets(run: Run, seed: int, sources: Mapping[str, Source]) -> Datasets:
     return sets
 
 
-def plan_of(run: Run, positions: int) -> Plan:
-    """The step arithmetic of a run with ``positions`` training samples an epoch.
+def plan_of(run: Run, sets: Datasets, positions: int) -> Plan:
+    """The step arithmetic of a run on ``sets`` with ``positions`` training samples an epoch.
 
     Raises:
         ValueError: there would be no step, or a setting needs a clock where steps are counted.
     """
     trainer, data = run.trainer, run.data
+    validates = sets.val is not None and trainer.limit_val_batches != 0
     plan = Plan(
         samples=positions,
         batch_size=data.batch_size,
@@ -109,13 +110,13 @@ def plan_of(run: Run, positions: int) -> Plan:
         steps_per_call=trainer.steps_per_call,
         max_steps=trainer.max_steps or -1,
         max_epochs=-1 if trainer.max_epochs is None else trainer.max_epochs,
-        validate_every_epochs=trainer.check_val_every_n_epoch,
+        validate_every_epochs=trainer.check_val_every_n_epoch if validates else 0,
     )
     limit = _batches(trainer.limit_train_batches, plan.steps_per_epoch)
     plan = replace(plan, limit_steps=limit)
     if trainer.fast_dev_run:
         plan = replace(plan, max_steps=int(trainer.fast_dev_run), max_epochs=-1)
-    if trainer.val_check_interval is None:
+    if trainer.val_check_interval is None or not validates:
         return plan
     every = trainer.val_check_interval.steps(plan.total_steps, plan.steps_per_epoch)
     return replace(plan, validate_every_steps=max(1, every), validate_every_epochs=0)

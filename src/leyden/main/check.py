@@ -112,7 +112,7 @@ def _data(run: Run, sources: dict[str, Source], problems: list[Problem]) -> Data
 def _plan(run: Run, sets: Datasets, problems: list[Problem]) -> Plan | None:
     sampler = spec.build(run.data.sampler)
     try:
-        return plan_of(run, sampler.length(len(sets.train)))
+        return plan_of(run, sets, sampler.length(len(sets.train)))
     except ValueError as error:
         problems.append(problem_at(run, "data", str(error)))
         return None

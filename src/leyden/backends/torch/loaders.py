@@ -60,12 +60,15 @@ def eval_batch_size(parts: Parts) -> int:
 
 
 def cut_of(parts: Parts, dataset: Dataset, limit: float | None, rank: int = 0, world: int = 1) -> Cut:
-    """Which batches an evaluation has; ``limit`` is a number of them, or a share as a float up to 1."""
+    """Which batches an evaluation has; ``limit`` is a number of them, or a share as a float up to 1.
+
+    Of a share above 0 there is one batch at least.
+    """
     batches = math.ceil(len(dataset) / eval_batch_size(parts))
     if parts.run.trainer.fast_dev_run:
         limit = int(parts.run.trainer.fast_dev_run)
     if isinstance(limit, float):
-        batches = int(batches * limit)
+        batches = max(1, int(batches * limit)) if limit else 0
     elif limit is not None:
         batches = min(batches, limit)
     return Cut(batches, rank, world)
