@@ -17,6 +17,7 @@ from leyden.data.plan import share
 from leyden.schedules.schedule import MeasuredSchedule
 
 from .closed import closed_weights
+from .compiling import compile_by_shape
 from .ema import Average, NoAverage
 from .evaluation import Pass
 from .gradients import Gradients
@@ -32,8 +33,6 @@ from .step import Step
 from .window import Cut, Held, Window
 from .working_size import WorkingSize
 
-#: shapes that a model is compiled for at most: batches, the last of an epoch, halves of both
-SHAPES = 256
 PASSES = {"val": "validation", "test": "test"}
 
 
@@ -145,9 +144,7 @@ class Module(LightningModule):
         self.place = place
         self.format = Format(self.trainer.precision_plugin)
         if self.parts.run.trainer.compile:
-            # in place, so that names in checkpoints stay as they are; each shape by itself and never given
-            # up, so that what is computed does not depend on the shapes there were since the process began
-            self.model.compile(dynamic=False, recompile_limit=SHAPES)
+            compile_by_shape(self.model)
 
     def training_step(self, window: Window, batch_idx: int = 0) -> None:
         """Every optimizer step of a window."""
