@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from leyden.backends.torch.content import FORMAT, plain
+from leyden.backends.torch.content import FORMAT, plain, weights_sha256
 from leyden.backends.torch.fit import evaluate, predict
+from leyden.backends.torch.inference import load
 from leyden.backends.torch.shelf import DamagedCheckpointWarning
 from leyden.runs.folder import RunFolder
-from leyden.spec.errors import UserError
+from leyden.spec.errors import DataError, UserError
 from tests.backends.torch.ranks import on_ranks
-from tests.backends.torch.toy import newest, toy_parts, train, weights
+from tests.backends.torch.toy import Net, newest, toy_parts, train, weights
 
 
 class Colour(StrEnum):
@@ -160,3 +162,45 @@ def test_a_checkpoint_of_another_format_is_refused_with_what_to_do(world: int, t
     assert on_ranks(world, go_on) == [0] * world
     checkpoint = index.path(index.entries()[-1])
     assert set(evaluate(toy_parts(), checkpoint, "test")) == {"test/loss", "test/accuracy"}
+
+
+class OnAGraph(Net):
+    """Holds sparse matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("edges", torch.eye(8).to_sparse())
+        self.register_buffer("rows", torch.eye(8).to_sparse_csr())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward((self.edges @ x.T).T)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+def test_sparse_tensors_are_saved(tmp_path: Path) -> None:
+    outcome = train(toy_parts(model=OnAGraph), tmp_path)
+    saved = newest(tmp_path)["state_dict"]
+    assert torch.equal(saved["model.edges"].to_dense(), torch.eye(8))
+    assert torch.equal(saved["model.rows"].to_dense(), torch.eye(8))
+    assert outcome.weights_sha256 == weights_sha256(saved)
+    saved["model.edges"] = 2 * saved["model.edges"]
+    assert outcome.weights_sha256 != weights_sha256(saved)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of what is in a damaged file
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_damaged_file_is_refused_as_no_checkpoint(zipped: bool, tmp_path: Path) -> None:
+    file = tmp_path / "x.ckpt"
+    content = {"state_dict": {"a": torch.zeros(3)}, "leyden": {}}
+    torch.save(content, file, _use_new_zipfile_serialization=zipped)
+    whole = file.read_bytes()
+    for length in range(0, len(whole), 1 + len(whole) // 200):
+        file.write_bytes(whole[:length])
+        with pytest.raises(DataError, match="must be a checkpoint"):
+            load(file)
+    for place in range(0, len(whole), 1 + len(whole) // 200):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with suppress(DataError):  # a flipped bit may be in the padding
+            load(file)
+    with pytest.raises(FileNotFoundError):
+        load(tmp_path / "none.ckpt")

@@ -76,10 +76,19 @@ def weights_sha256(weights: Mapping[str, Tensor]) -> str:
     """Digest of names, types, shapes and bytes of weights, wherever they are."""
     digest = hashlib.sha256()
     for name, tensor in sorted(weights.items()):
-        host = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {host.dtype} {tuple(host.shape)}\n".encode())
-        digest.update(memoryview(host.reshape(-1).view(torch.uint8).numpy()))  # pyright: ignore[reportArgumentType]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        for part in strided(tensor):
+            host = part.detach().cpu().contiguous().reshape(-1)
+            digest.update(memoryview(host.view(torch.uint8).numpy()))  # pyright: ignore[reportArgumentType]
     return digest.hexdigest()
+
+
+def strided(tensor: Tensor) -> list[Tensor]:
+    """What a tensor is made of: itself, or the values and indices of a sparse one."""
+    if tensor.layout is torch.strided:
+        return [tensor]
+    sparse = tensor.to_sparse().coalesce()
+    return [sparse.values(), sparse.indices()]
 
 
 def _plain_leaf(value: Any, at: At) -> Any:

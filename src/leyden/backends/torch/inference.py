@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -42,7 +41,9 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, EOFError, LookupError, RuntimeError, ValueError) as error:
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # whatever torch's readers of pickles and archives trip over in a damaged file
         raise DataError(
             f"{path} must be a checkpoint, tensors and plain containers alone, but it cannot be read as one: "
             f"{_reason(error)}; nothing in it was executed"

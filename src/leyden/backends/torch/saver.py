@@ -14,7 +14,7 @@ from torch import Tensor
 from leyden.runs.digesting import Digesting
 from leyden.trackers.tracker import Tracker
 
-from .content import plain
+from .content import plain, strided
 from .deferred import ChangedError, Deferred
 from .memory import is_out_of_memory
 from .shelf import Shelf
@@ -169,7 +169,7 @@ def _finite(weights: Iterable[Tensor]) -> bool:
     """Whether all weights are finite. The norm takes a seventieth of the time of looking at each number."""
     return all(
         bool(torch.linalg.vector_norm(w).isfinite()) or bool(torch.isfinite(w).all())
-        for w in weights
+        for w in (strided(weight)[0] for weight in weights)
         if w.is_floating_point()
     )
 

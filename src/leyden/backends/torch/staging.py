@@ -102,6 +102,8 @@ class _Copying:
 
     def copied(self, source: Tensor, at: At) -> Tensor:
         """Where the copy of a tensor is going to be."""
+        if source.layout is not torch.strided:  # sparse: it has no one address, and its size may change
+            return source.to("cpu", copy=True)
         address, layout = source.data_ptr(), _layout(source)
         seen = self._seen.get(address)
         if seen is not None and address and _layout(seen[0]) == layout:
