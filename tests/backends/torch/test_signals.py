@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from leyden.backends.torch import signals
 from leyden.backends.torch.signals import Signals
 from leyden.callbacks.callback import Callback, Fit
 from tests.backends.torch.death import differences, in_child, what_must_agree
-from tests.backends.torch.toy import Net, newest, toy_parts, train
+from tests.backends.torch.toy import Net, newest, records, toy_parts, train
 
 
 class Signal(Callback):
@@ -173,3 +175,44 @@ def test_handlers_are_put_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     train(toy_parts(trainer={"max_epochs": 1}), tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class Draws(pl.LightningModule):
+    """Its validation draws from the global generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Linear(8, 3)
+        self.batches = 0
+        self.signalled = -1  # the batch of a validation that a signal comes into
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return cross_entropy(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        noisy = batch[0] + torch.randn_like(batch[0])
+        self.log("val_loss", cross_entropy(self.net(noisy), batch[1]), batch_size=len(noisy))
+        self.batches += 1
+        if self.batches == self.signalled:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_validation_that_was_left_draws_the_same_when_it_is_done_again(tmp_path: Path) -> None:
+    def signalled() -> Draws:
+        module = Draws()
+        module.signalled = 7
+        return module
+
+    whole = train(toy_parts(model=Draws, schedules={}, foreign=True), tmp_path / "whole")
+    left = train(toy_parts(model=signalled, schedules={}, foreign=True), tmp_path / "left")
+    assert (left.exit_code, left.steps) == (75, 14)
+    assert newest(tmp_path / "left")["leyden"]["session"]["position"]["pending"] == "validate"
+    train(toy_parts(model=Draws, schedules={}, foreign=True), tmp_path / "left")
+    measured = [
+        [(row["step"], row["val_loss"]) for row in records(tmp_path / name) if "val_loss" in row]
+        for name in ("whole", "left")
+    ]
+    assert whole.status == "finished" and measured[0] == measured[1] and len(measured[0]) == 3

@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from .keeper import Keeper
 from .place import Vote
+from .seeding import rng_state, set_rng_state
 
 #: seconds between two votes, about
 EVERY = 1.0
@@ -86,6 +87,10 @@ class WayOut(Callback):
     def __init__(self, keeper: Keeper) -> None:
         self.keeper = keeper
         self.midway = Midway(Vote(), 0)
+        self.generators: dict[str, Any] = {}  # as they were when the running validation began
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.generators = rng_state()
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         most: int = trainer.val_dataloaders.most  # pyright: ignore[reportOptionalMemberAccess]
@@ -113,5 +118,6 @@ class WayOut(Callback):
         if code:
             self.keeper.watch.obeyed = True
             self.keeper.driver.abandon()
+            set_rng_state(self.generators)  # the validation that is owed draws what this one drew
             self.keeper.save()
             raise Left(code)
