@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from leyden.backends.torch.fit import fit
 from leyden.backends.torch.gradients import Gradients
 from leyden.backends.torch.guard import NonFiniteError
 from leyden.backends.torch.memory import is_out_of_memory
 from leyden.backends.torch.place import Place
 from leyden.callbacks.early_stopping import EarlyStopping
+from leyden.runs.folder import RunFolder
 from tests.backends.torch.death import KILLED, Killer, differences, in_child, what_must_agree
 from tests.backends.torch.toy import Net, newest, records, toy_parts, train, weights
 
@@ -179,3 +183,20 @@ def test_early_stopping_goes_on_counting_after_a_death(tmp_path: Path) -> None:
     assert (outcome.status, outcome.steps) == ("stopped", 21)
     trees = [what_must_agree(newest(tmp_path / name), tmp_path / name) for name in ("untouched", "killed")]
     assert differences(*trees) == []
+
+
+def test_a_run_that_is_hurt_before_its_first_checkpoint_says_that_it_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    passes = count(1)
+
+    class Hurt(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) * (math.nan if self.training and next(passes) in (5, 17) else 1.0)
+
+    outcome = fit(lambda: toy_parts(model=Hurt, trainer={"non_finite": "restore"}), RunFolder(tmp_path))
+    said = [record.message for record in caplog.records if "halved" in record.message]
+    assert outcome.status == "finished" and len(said) == 2
+    assert said[0].endswith("beginning anew: there is no checkpoint yet")
+    assert said[1].endswith("going back to the newest checkpoint")
+    assert "No checkpoint has it in it." in said[0]

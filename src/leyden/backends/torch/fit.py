@@ -73,5 +73,10 @@ def _tried(attempt: Attempt) -> Outcome | None:
         attempt.session.restores += 1
         why = f"{error} The learning rate is halved"
     if attempt.keeper.place.rank == 0:
-        logging.getLogger("leyden").warning("%s; going back to the newest checkpoint", why)
+        restored = attempt.keeper.shelf.index.newest_good(finite=attempt.session.restores > 0)
+        there = restored.entry is not None
+        where = (
+            "going back to the newest checkpoint" if there else "beginning anew: there is no checkpoint yet"
+        )
+        logging.getLogger("leyden").warning("%s; %s", why, where)
     return None

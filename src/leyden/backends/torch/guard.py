@@ -19,14 +19,13 @@ class NonFiniteError(ValueError):
 
     def __init__(self, step: int, where: str = "", samples: Sequence[int] = ()) -> None:
         self.step, self.where, self.samples = step, where, list(samples)
-        self.restores = 0  # times that the run had gone back before
         first = f" It begins in {where}." if where else ""
         if samples:
             first += f" Samples of the training set: {', '.join(map(str, self.samples[:10]))}"
             first += f" and {len(self.samples) - 10} more." if len(self.samples) > 10 else "."
         super().__init__(
             f"gradients must be finite, but in optimizer step {step} one is NaN or infinite.{first} "
-            "The last checkpoint is from before. Look at the samples of this step, lower optimizer.lr or set "
+            "No checkpoint has it in it. Look at the samples of this step, lower optimizer.lr or set "
             "trainer.gradient_clip_val; `trainer.detect_anomaly: true` names the operation"
         )
 
