@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from lightning.pytorch.loggers import CSVLogger
 from torch.nn.functional import cross_entropy
 
+from leyden.backends.torch.content import weights_sha256
 from leyden.backends.torch.fit import evaluate
 from leyden.backends.torch.refusals import refusals
 from tests.backends.torch.death import KILLED, in_child
@@ -143,10 +145,45 @@ def test_a_callback_that_logs_by_window_reaches_our_trackers(tmp_path: Path) -> 
     assert [(row["step"], row["mine"]) for row in rows] == [(n, float(n)) for n in range(3, 22, 3)]
 
 
-@pytest.mark.parametrize(
-    ("setting", "value"), [("compile", True), ("non_finite", "skip"), ("non_finite", "restore")]
-)
-def test_what_a_users_module_must_do_itself_is_refused_by_name(setting: str, value: Any) -> None:
-    run = toy_run(trainer={setting: value})
+@pytest.mark.parametrize("value", ["skip", "restore"])
+def test_what_a_users_module_must_do_itself_is_refused_by_name(value: str) -> None:
+    run = toy_run(trainer={"non_finite": value})
     run.model.part = SimpleNamespace(foreign=True, target=Users)
-    assert [key for key, _ in refusals(run)] == [f"trainer.{setting}"]
+    assert [key for key, _ in refusals(run)] == ["trainer.non_finite"]
+
+
+class Averages(pl.Callback):
+    """Puts other weights in at the end, as averages do."""
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        with torch.no_grad():
+            for weight in pl_module.parameters():
+                weight.fill_(0.5)
+
+
+def test_weights_that_are_put_in_at_the_end_of_training_are_those_of_the_last_checkpoint(
+    tmp_path: Path,
+) -> None:
+    def known() -> torch.nn.Module:  # whose weights are copied beside the loop
+        return torch.nn.Sequential(torch.nn.Linear(8, 3))
+
+    outcome = train(toy_parts(model=known, callbacks=[Averages()]), tmp_path)
+    assert outcome.status == "finished"
+    assert all((weight == 0.5).all() for weight in weights(tmp_path).values())
+    assert outcome.weights_sha256 == weights_sha256(weights(tmp_path))
+
+
+class OwnLoader(Users):
+    """Brings a loader that a run file's data take the place of."""
+
+    def val_dataloader(self) -> Any:
+        raise AssertionError("nobody is to ask for it")
+
+
+@pytest.mark.parametrize(
+    "limit", [None, 0], ids=["without validation data", "without batches of validation data"]
+)
+def test_a_modules_own_validation_loader_is_not_used(limit: int | None, tmp_path: Path) -> None:
+    parts = toy_parts(model=OwnLoader, trainer={"limit_val_batches": limit})
+    outcome = train(parts if limit == 0 else replace(parts, val=None), tmp_path)
+    assert outcome.status == "finished" and "val_loss" not in outcome.metrics

@@ -183,4 +183,5 @@ def _trainer(parts: Parts, keeper: Keeper, *, own_module: bool) -> Trainer:
         [WayOut(keeper), *theirs, Carrier(keeper)],
         [*(t for t in parts.trackers if isinstance(t, Logger)), TrackerLogger(keeper.session)],
         own_module=own_module,
+        validates=parts.val is not None and parts.run.trainer.limit_val_batches != 0,
     )

@@ -241,9 +241,12 @@ class Loop(private.FitLoop):
         trainer, session = self.trainer, self.session
         self._place()
         private.finish_epochs(self, session.step // session.plan.steps_per_epoch)
-        private.hooks(trainer, "on_train_end")
+        self._hooks("on_train_end")
         private.strategy_hook(trainer, "on_train_end")
-        self.keeper.finish()
+        if private.listens(trainer, "on_train_end"):
+            self.keeper.save()  # also where this position is saved: averages put their weights in there
+        else:
+            self.keeper.finish()
 
     def _place(self) -> None:
         """Assign Lightning's counters; it costs as much as a small step, so only where they may be read."""

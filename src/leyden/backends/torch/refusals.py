@@ -36,12 +36,4 @@ def refusals(run: Run) -> list[tuple[str, str]]:
                 "must be raise for a LightningModule, whose gradients are its own; drop it",
             )
         )
-    if settings.compile and steps_by_itself(run):
-        problems.append(
-            (
-                "trainer.compile",
-                "must be false for a LightningModule, whose step calls what it likes; drop it, and compile a "
-                "part of the module where it is made: self.net.compile(dynamic=False)",
-            )
-        )
     return problems

@@ -73,6 +73,7 @@ def make_trainer(
     loggers: Sequence[Logger],
     *,
     own_module: bool = False,
+    validates: bool = True,
 ) -> Trainer:
     """A Trainer whose loop is still Lightning's.
 
@@ -82,6 +83,7 @@ def make_trainer(
         callbacks: Lightning's callbacks.
         loggers: Lightning's loggers.
         own_module: The model is a user's LightningModule, which keeps Lightning's own gradient reduction.
+        validates: Whether the run has a validation; Lightning would take a module's own loader for one.
 
     Raises:
         UserError: A setting cannot be honoured.
@@ -109,6 +111,7 @@ def make_trainer(
         callbacks=list(callbacks),
         logger=list(loggers) or False,
         plugins=[SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else None,
+        limit_val_batches=None if validates else 0,
         default_root_dir=str(root),
         enable_checkpointing=any(isinstance(c, Checkpoint) for c in callbacks),
         **FIXED,
