@@ -29,10 +29,11 @@ def ranks(world: int, work: Callable[[int], int], log: Path) -> list[Child]:
     ]
 
 
-#: the command ``leyden train``, with something done first in the process of rank 1, which rank 0 starts
+#: the command ``leyden train``, with something done first, here or there; rank 0 starts the process of rank 1
 COMMAND = """\
 import os, sys, warnings
 sys.path.insert(0, {home!r})
+{both}
 if os.environ.get("LOCAL_RANK") == "1":
 {body}
 warnings.simplefilter("always")
@@ -48,13 +49,14 @@ class Command:
         folder: Where to train `runs.RUN`.
         words: More of the command line.
         body: Python that the process of rank 1 runs before the command.
+        both: Python that both run, still before it.
     """
 
-    def __init__(self, folder: Path, *words: str, body: str = "pass") -> None:
+    def __init__(self, folder: Path, *words: str, body: str = "pass", both: str = "") -> None:
         file, self.log = write(folder), folder.with_suffix(".log")
         script = folder / "both.py"
         home = str(Path(__file__).parents[2])
-        script.write_text(COMMAND.format(home=home, body=textwrap.indent(body, "    ")))
+        script.write_text(COMMAND.format(home=home, body=textwrap.indent(body, "    "), both=both))
         line = [sys.executable, script, "train", file, f"folder.root={folder}", "trainer.devices=2", *words]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True)

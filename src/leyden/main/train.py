@@ -132,11 +132,7 @@ def _fit(run: Run, repeat: int, folder: RunFolder, sources: Mapping[str, Source]
 def _take_part(
     run: Run | str | os.PathLike[str], overrides: Sequence[str], fresh: bool, allow_imports: bool
 ) -> Result:
-    """What every process but that of rank 0 does: the same fits; folder and results are rank 0's to write.
-
-    One that rank 0 has started leaves without a code: Lightning kills rank 0, which may still be writing,
-    as soon as such a process ends with one.
-    """
+    """What every process but that of rank 0 does: the same fits; folder and results are rank 0's to write."""
     started = os.environ.pop(FOLDER, "")
     if started:
         folder = RunFolder(Path(started))
@@ -153,7 +149,7 @@ def _take_part(
     for repeat in sorted(set(range(run.repeats)) - done):
         if code := _fit(run, repeat, folder, sources).exit_code:
             break
-    return Result(folder=folder, rows=(), exit_code=0 if started else code)
+    return Result(folder=folder, rows=(), exit_code=code)
 
 
 @contextmanager

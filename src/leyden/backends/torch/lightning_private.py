@@ -23,6 +23,7 @@ from lightning.pytorch.strategies.launchers import _MultiProcessingLauncher, _Su
 from lightning.pytorch.trainer import call
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from . import children
 from .signals import held_back
 
 FitLoop = _FitLoop
@@ -107,6 +108,8 @@ def launch(trainer: Trainer, work: Callable[[], Result]) -> Result:
         def start_deaf() -> None:
             with held_back():  # until they have handlers
                 start()
+            children.remember(launcher.procs)
+            launcher.procs = []  # or Lightning kills this process for what befalls them
 
         launcher._call_children_scripts = start_deaf
         return launcher.launch(work)

@@ -22,9 +22,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from . import children
 from .signals import FAILED, Signals
 
-#: seconds after a signal in which a border has to come; then the process leaves without another checkpoint
+#: seconds in which a border has to come after a signal, or any sign of life after a process that this one
+#: started has failed; then this one leaves without another checkpoint
 LEAVE_WITHIN = 60.0
 #: seconds between looks
 LOOK_EVERY = 2.0
@@ -49,6 +51,7 @@ class Watch:
         self.rank, self.world = 0, 1
         self.beats = 0
         self.obeyed = False  # the signal; the last checkpoint may take its time
+        self._asked = self._written = 0.0  # when it was, and when this process last wrote down what it does
         self._main = threading.get_ident()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leyden-watch", daemon=True)
@@ -62,6 +65,7 @@ class Watch:
         self.rank, self.world = rank, world
         if self.deadline is not None:
             self._write(self._doing(0.0))
+        if self.deadline is not None or children.any_started():
             self._thread.start()
 
     def close(self) -> None:
@@ -74,26 +78,41 @@ class Watch:
             self._file(self.rank).unlink(missing_ok=True)
 
     def _run(self) -> None:
-        assert self.deadline is not None
-        beats, since, written, asked = self.beats, time.monotonic(), 0.0, 0.0
-        while not self._stop.wait(min(self.deadline / 10, LOOK_EVERY)):
+        beats, since, lost = self.beats, time.monotonic(), 0.0
+        while not self._stop.wait(
+            LOOK_EVERY if self.deadline is None else min(self.deadline / 10, LOOK_EVERY)
+        ):
             now = time.monotonic()
             if self.beats != beats:
                 beats, since = self.beats, now
-            self._watch_interpreter()
-            if now - written >= self.deadline / 10:
-                self._write(self._doing(now - since))
-                written = now
-            if now - since >= self.deadline:
-                self._end(self._doing(now - since))
-            asked = asked or (now if self.signals.received else 0.0)
-            if asked and not self.obeyed and now - asked > LEAVE_WITHIN:
-                print(
-                    f"no step ended within {LEAVE_WITHIN:g} s of the signal; leaving",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                os._exit(self.signals.received)
+            if self.deadline is not None:
+                self._look(now, since, self.deadline)
+            if self.world > 1 and (failed := children.lost()):
+                lost = lost or now
+                if now - max(lost, since) >= (LEAVE_WITHIN if beats else 0.0):  # before, nothing can be lost
+                    self._give_up(f"{failed}, and rank {self.rank} waits for it in vain; leaving")
+
+    def _look(self, now: float, since: float, deadline: float) -> None:
+        """Tell the others what this process does since ``since``, and end what takes too long."""
+        self._watch_interpreter()
+        if now - self._written >= deadline / 10:
+            self._write(self._doing(now - since))
+            self._written = now
+        if now - since >= deadline:
+            self._end(self._doing(now - since))
+        self._asked = self._asked or (now if self.signals.received else 0.0)
+        if self._asked and not self.obeyed and now - self._asked > LEAVE_WITHIN:
+            print(
+                f"no step ended within {LEAVE_WITHIN:g} s of the signal; leaving", file=sys.stderr, flush=True
+            )
+            os._exit(self.signals.received)
+
+    def _give_up(self, why: str) -> None:
+        """Leave, and take with this process what it has started."""
+        logging.getLogger("leyden").error(why)
+        print(why, file=sys.stderr, flush=True)
+        children.end()
+        os._exit(FAILED)
 
     def _watch_interpreter(self) -> None:
         """Where the interpreter itself is stuck, this thread is too; then only this one, in C, is left."""
