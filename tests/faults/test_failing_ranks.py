@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from leyden.backends.torch.place import RankError
+from leyden.callbacks.callback import Callback, Fit
+from tests.backends.torch.toy import toy_parts, train
 from tests.faults import runs
-from tests.faults.ranks import Command
+from tests.faults.ranks import Command, ranks
 
 #: rank 0's first checkpoint is not written before rank 1 has ended, and whoever wanted to kill rank 0 for
 #: that has had the time to
@@ -76,3 +80,22 @@ def test_a_process_that_is_lost_takes_along_one_that_does_not_notice(tmp_path: P
     command = Command(tmp_path / "run", both=STUCK)
     assert command.wait() == 1, command.said()
     assert "has ended with code 3, and rank 0 waits for it in vain" in command.said()
+
+
+def test_an_error_between_two_votes_reaches_whoever_waits_for_the_process(tmp_path: Path) -> None:
+    """Though the process does not leave; it waits until the other has heard."""
+    here, there = os.pipe()
+
+    class Failing(Callback):
+        def on_step_end(self, fit: Fit, /) -> None:
+            raise ValueError("bad callback")
+
+    def work(rank: int) -> int:
+        expected, words = (ValueError, "bad callback") if rank else (RankError, "has left; see its message")
+        with pytest.raises(expected, match=words):
+            train(toy_parts(trainer={"devices": 2}, callbacks=[Failing()] if rank else []), tmp_path / "run")
+        os.read(here, 1) if rank else os.write(there, b"!")
+        return 0
+
+    children = ranks(2, work, tmp_path / "log")
+    assert [child.wait(60) for child in children] == [0, 0], children[0].said()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import os
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,8 @@ import pytest
 import torch
 from torch import nn
 
+from leyden.backends.torch.saver import FailedSaveWarning, SaveError
+from leyden.runs.index import CheckpointIndex
 from tests.backends.torch.ranks import on_ranks
 from tests.backends.torch.toy import Net, records, toy_parts, train, weights
 
@@ -147,6 +152,34 @@ def test_an_error_on_one_rank_ends_all_of_them(tmp_path: Path) -> None:
         return 0
 
     assert on_ranks(2, work) == [4, 3]
+
+
+def test_a_last_state_that_cannot_be_written_fails_on_all_ranks(tmp_path: Path) -> None:
+    def work(rank: int) -> int:
+        def full(*words: Any, **more: Any) -> Any:
+            raise OSError("no space left")
+
+        CheckpointIndex.save = full
+        warned = pytest.warns(FailedSaveWarning) if rank == 0 else nullcontext()
+        failed = pytest.raises(SaveError, match="rank 0 could not; see" if rank else "no space left")
+        with warned, failed:
+            train(toy_parts(**settings(2), checkpoint={"max_failures": 9}), tmp_path)
+        return 0
+
+    assert on_ranks(2, work) == [0, 0]
+
+
+def test_a_fit_of_several_processes_leaves_no_threads_and_connections_behind(tmp_path: Path) -> None:
+    def work(rank: int) -> int:
+        counts: list[tuple[int, int]] = []
+        for number in range(4):
+            train(toy_parts(**settings(2, max_epochs=1)), tmp_path / str(number))
+            gc.collect()
+            counts.append((len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))))
+        assert counts[1] == counts[3], counts
+        return 0
+
+    assert on_ranks(2, work) == [0, 0]
 
 
 def test_processes_that_are_forked_and_joined_tell_how_it_went(alone: Path, tmp_path: Path) -> None:

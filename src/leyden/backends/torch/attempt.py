@@ -27,13 +27,13 @@ from .loop import Loop
 from .memory import is_out_of_memory
 from .midway import WayOut
 from .module import Module
+from .place import RankError
 from .reports import Reports, report_file
 from .seeding import seed_initial
 from .session import Session
 from .shelf import Shelf
 from .shortage import ShortageError
 from .signals import Signals
-from .step import RankError
 from .trainer import make_trainer
 from .update import HalfUpdateError
 from .user_module import WHOLE, Batches, UserDriver

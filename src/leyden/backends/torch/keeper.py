@@ -22,7 +22,7 @@ from . import lightning_private as private
 from .content import FORMAT, plain_settings
 from .driver import Driver
 from .place import Place, Vote
-from .saver import Saver
+from .saver import SaveError, Saver
 from .seeding import rng_state, set_rng_state
 from .session import Session, names
 from .shelf import Shelf
@@ -112,14 +112,21 @@ class Keeper:
         """Wait until the last state is on disk; no process is done before, because all would have to go on.
 
         Raises:
-            SaveError: it could not be written.
+            SaveError: it could not be written; on all ranks.
         """
-        self.saver.settle()
-        self.place.vote.largest(0)
+        failed = True
+        try:
+            self.saver.settle()
+            failed = False
+        finally:
+            (any_failed,) = self.place.vote.largest(int(failed))
+        if any_failed:
+            raise SaveError("the last state of the run must be saved, but rank 0 could not; see its message")
 
     def close(self) -> None:
         """Let the newest checkpoint be written, and close the trackers; nothing is measured any more."""
         self.watch.close()
+        self.place.vote.close()  # whoever waits for this process hears of it
         self.saver.close()
         for tracker in self.opened:
             tracker.close()
@@ -176,8 +183,8 @@ class Keeper:
         self.reserved = True
 
     def finish(self) -> None:
-        """Save, unless this very position is saved already."""
-        if self.saver.newest_failed:
+        """Save, unless this very position is saved already; rank 0 knows whether it is."""
+        if self.place.vote.largest(int(self.saver.newest_failed))[0]:
             self.saved = (-1, "")
         if self.saved != self._position:
             self.save()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,16 @@ import torch.distributed as dist
 OK, OUT_OF_MEMORY, FAILED, TORN = 0, 1, 2, 3
 
 
+class RankError(RuntimeError):
+    """Another process of the run failed; its own message says why."""
+
+
 @dataclass(frozen=True)
 class Vote:
-    """Agreement of all ranks on small numbers, on a host group: hosts wait for hosts, never for a device."""
+    """Agreement of all ranks on small numbers, on a host group: hosts wait for hosts, never for a device.
+
+    Raises a `RankError` in whoever waits for a process that has closed its side.
+    """
 
     world: int = 1
     group: Any = None
@@ -30,7 +38,8 @@ class Vote:
         if self.world == 1:
             return numbers
         words = torch.tensor(numbers)
-        dist.all_reduce(words, op=dist.ReduceOp.MAX, group=self.group)
+        with _together():
+            dist.all_reduce(words, op=dist.ReduceOp.MAX, group=self.group)
         return tuple(words.tolist())
 
     def gather(self, mine: Any) -> list[Any]:
@@ -38,8 +47,23 @@ class Vote:
         if self.world == 1:
             return [mine]
         all_of_them: list[Any] = [None] * self.world
-        dist.all_gather_object(all_of_them, mine, group=self.group)
+        with _together():
+            dist.all_gather_object(all_of_them, mine, group=self.group)
         return all_of_them
+
+    def close(self) -> None:
+        """Take part no longer: the group has threads and connections, and others may wait in it."""
+        if self.group is not None and dist.is_initialized():
+            dist.destroy_process_group(self.group)
+
+
+@contextmanager
+def _together() -> Generator[None]:
+    """What a collective says where the other side is gone, in words."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RankError("another process of the run has left; see its message") from error
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from .ema import NoAverage
 from .gradients import Gradients
 from .guard import Guard, NonFiniteError
 from .memory import bare, is_out_of_memory
-from .place import FAILED, OK, OUT_OF_MEMORY, TORN, Place
+from .place import FAILED, OK, OUT_OF_MEMORY, TORN, Place, RankError
 from .precision import Format, as_full
 from .rates import Rates
 from .score import Score
@@ -44,10 +44,6 @@ STATISTICS = 1 << 16
 
 #: (this rank's batch, its samples, factors of the terms' sums) -> its pieces
 Attempt = Callable[[dict[str, Tensor], int, Sequence[Tensor]], list[Scored]]
-
-
-class RankError(RuntimeError):
-    """Another process of the run failed in this step; its own message says why."""
 
 
 class Step:
