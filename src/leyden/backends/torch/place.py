@@ -26,12 +26,12 @@ class Vote:
     """
 
     world: int = 1
-    group: Any = None
+    groups: list[Any] = field(default_factory=list[Any])  # one, until it is closed
 
     @classmethod
     def open(cls, world: int) -> Vote:
         """A vote among ``world`` processes; to be called by all of them."""
-        return cls(world, dist.new_group(backend="gloo")) if world > 1 else cls()
+        return cls(world, [dist.new_group(backend="gloo")]) if world > 1 else cls()
 
     def largest(self, *numbers: int) -> tuple[int, ...]:
         """The largest of all ranks' ``numbers``, one by one."""
@@ -39,7 +39,7 @@ class Vote:
             return numbers
         words = torch.tensor(numbers)
         with _together():
-            dist.all_reduce(words, op=dist.ReduceOp.MAX, group=self.group)
+            dist.all_reduce(words, op=dist.ReduceOp.MAX, group=self.groups[0])
         return tuple(words.tolist())
 
     def gather(self, mine: Any) -> list[Any]:
@@ -48,13 +48,14 @@ class Vote:
             return [mine]
         all_of_them: list[Any] = [None] * self.world
         with _together():
-            dist.all_gather_object(all_of_them, mine, group=self.group)
+            dist.all_gather_object(all_of_them, mine, group=self.groups[0])
         return all_of_them
 
     def close(self) -> None:
         """Take part no longer: the group has threads and connections, and others may wait in it."""
-        if self.group is not None and dist.is_initialized():
-            dist.destroy_process_group(self.group)
+        if self.groups and dist.is_initialized():
+            dist.destroy_process_group(self.groups[0])
+        self.groups.clear()  # its connections last as long as anybody has it
 
 
 @contextmanager
