@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from leyden.cli.main import main
 from leyden.cli.outcome import guarded
 from leyden.data.plan import Plan
+from leyden.main.reproduce import Repeat, Reproduction
 from leyden.spec.errors import UserError
 
 LINE = Path(__file__).read_text().splitlines().index("        raise error  # line LINE") + 1
@@ -124,3 +126,11 @@ def test_traceback_shows_it_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.startswith("Traceback") and said.endswith(
         f"leyden: stopped by RuntimeError in {__file__}:{LINE}: x\n"
     )
+
+
+def test_a_training_again_is_told_by_its_first_process_alone(monkeypatch, capsys, tmp_path: Path) -> None:
+    again = Reproduction(repeats=[Repeat(repeat=0, then="ab", now="")], reasons=["nothing came of it"])
+    monkeypatch.setattr("leyden.main.reproduce.reproduce", lambda *words, **more: again)
+    assert (main(["reproduce", str(tmp_path)]), "not finished" in capsys.readouterr().out) == (1, True)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert (main(["reproduce", str(tmp_path)]), capsys.readouterr().out) == (0, "")

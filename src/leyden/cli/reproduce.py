@@ -32,9 +32,12 @@ def run(args: Namespace) -> int:
 
     from leyden.main.reproduce import reproduce
     from leyden.runs.folder import RunFolder
+    from leyden.runs.processes import rank
 
     with TemporaryDirectory(prefix="leyden-") as scratch:
         found = reproduce(RunFolder(args.folder), Path(scratch), allow_imports=args.allow_imports)
+    if rank() != 0:  # the results are rank 0's, and so is the comparison
+        return DONE
     rows = [
         [str(one.repeat), one.then[:16], one.now[:16] or "not finished", "same" if one.same else "different"]
         for one in found.repeats
