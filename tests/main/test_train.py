@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +159,22 @@ def test_a_failure_is_recorded_with_its_reason(run_file, monkeypatch):
     assert RunFolder(folder).status == "failed"
     assert "the lamp went out" in RunFolder(folder).rows()[0].reason
     assert "the lamp went out" in (RunFolder(folder).logs(0) / "log.txt").read_text()
+
+
+def test_a_ctrl_c_after_the_last_border_stops_no_other_run(run_file, monkeypatch, caplog):
+    import leyden.backends.torch.attempt as attempt
+
+    close = attempt.Keeper.close
+
+    def late(keeper):
+        os.kill(os.getpid(), signal.SIGINT)
+        close(keeper)
+
+    monkeypatch.setattr(attempt.Keeper, "close", late)
+    assert leyden.train(run_file).exit_code == 0
+    monkeypatch.undo()
+    assert "a signal came when the run had nothing left to stop" in caplog.text
+    assert leyden.train(run_file, "seed=9").exit_code == 0
 
 
 def test_two_processes_give_the_weights_of_one(run_file, tmp_path):

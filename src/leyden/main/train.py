@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leyden.backends.torch.signals import one_run
 from leyden.data.sources.source import Source
 from leyden.main.build import build, opened
 from leyden.main.check import Report, check, named
@@ -81,7 +82,7 @@ def train(
         return Result(folder=folder, rows=folder.rows(), already_done=True)
     report = check(run)
     report.require(str(run.path))
-    with folder.lock:
+    with folder.lock, one_run():
         assert report.sets is not None
         begin(folder, run, {name: one.fingerprint() for name, one in named(report.sets).items()})
         announce(folder, report)
@@ -146,9 +147,10 @@ def _take_part(
         folder = place(run)
     done = {row.repeat for row in folder.rows() if row.is_done}
     sources, code = opened(run), 0
-    for repeat in sorted(set(range(run.repeats)) - done):
-        if code := _fit(run, repeat, folder, sources).exit_code:
-            break
+    with one_run():
+        for repeat in sorted(set(range(run.repeats)) - done):
+            if code := _fit(run, repeat, folder, sources).exit_code:
+                break
     return Result(folder=folder, rows=(), exit_code=code)
 
 

@@ -171,6 +171,19 @@ def test_a_signal_after_the_last_border_is_kept_for_the_next_training(tmp_path: 
     assert train(toy_parts(), tmp_path / "second").status == "finished"
 
 
+def test_a_signal_that_is_no_request_reaches_its_own_handler_and_none_after_it_is_missed(
+    tmp_path: Path,
+) -> None:
+    """A real-time signal has no name; the thread that hears all signals goes on."""
+    number, heard = signal.SIGRTMIN + 1, list[int]()
+    before = signal.signal(number, lambda number, frame: heard.append(number))
+    try:
+        outcome = train(toy_parts(callbacks=[Signal(number, 4), Signal(signal.SIGTERM, 9)]), tmp_path)
+    finally:
+        signal.signal(number, before)
+    assert heard == [number] and (outcome.exit_code, outcome.steps) == (75, 9)
+
+
 def test_handlers_are_put_back(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     train(toy_parts(trainer={"max_epochs": 1}), tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -15,7 +16,7 @@ from typing import Any
 FAILED, PREEMPTED, INTERRUPTED = 1, 75, 130
 
 #: signal -> exit code; Windows has not all of them
-CODES = {
+CODES: dict[int, int] = {
     getattr(signal, name): code
     for name, code in (("SIGTERM", PREEMPTED), ("SIGUSR1", PREEMPTED), ("SIGINT", INTERRUPTED))
     if hasattr(signal, name)
@@ -39,7 +40,7 @@ class Signals:
         self.received = 0  # exit code of the first signal
         self.number = 0  # that signal
         self.forward: Callable[[int], None] = lambda number: None  # to child processes
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[int, Any] = {}
         self._mask: set[Any] = set()
         self._listening = 0  # the process that `_listen` runs in
 
@@ -59,7 +60,8 @@ class Signals:
             return
         _mask("SIG_SETMASK", self._mask)
         signal.set_wakeup_fd(self._wakeup)
-        os.write(self._writing, b"\0")
+        with suppress(OSError):  # nobody listens any more
+            os.write(self._writing, b"\0")
         os.close(self._writing)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -90,7 +92,7 @@ class Signals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.number:
-            self.number, self.received = number, CODES[signal.Signals(number)]
+            self.number, self.received = number, CODES[number]
 
     def _listen(self, reading: int) -> None:
         """Read the numbers of signals as they come, until there are no more.
@@ -101,7 +103,7 @@ class Signals:
         first = 0.0
         with os.fdopen(reading, "rb", buffering=0) as pipe:
             while (number := pipe.read(1)) not in (b"", b"\0"):
-                if not (code := CODES.get(signal.Signals(number[0]), 0)):
+                if not (code := CODES.get(number[0], 0)):
                     continue
                 if not first:
                     first = time.monotonic()
@@ -139,6 +141,17 @@ def keep(number: int, frame: FrameType | None) -> None:
     Threads that began in an earlier fit are such ones.
     """
     _kept.append(number)
+
+
+@contextmanager
+def one_run() -> Generator[None]:
+    """Around all repeats of a run: what nobody has obeyed by its end is no request to another run."""
+    try:
+        yield
+    finally:
+        if _kept:
+            logging.getLogger("leyden").warning("a signal came when the run had nothing left to stop")
+        _kept.clear()
 
 
 @contextmanager
