@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from leyden.backends.torch.content import weights_sha256
 from leyden.backends.torch.fit import evaluate
 from leyden.backends.torch.refusals import refusals
+from leyden.spec.errors import UserError
 from tests.backends.torch.death import KILLED, in_child
 from tests.backends.torch.toy import newest, records, toy_parts, toy_run, train, weights
 
@@ -80,6 +81,12 @@ def test_a_users_module_trains_logs_and_is_evaluated(tmp_path: Path) -> None:
     assert [row["step"] for row in rows if "val_loss" in row] == [7, 14, 21]
     checkpoint = next((tmp_path / "checkpoints" / "repeat_0").glob("step=21.ckpt"))
     assert set(evaluate(toy_parts(model=Users), checkpoint, "test")) == {"test_loss"}
+
+
+def test_fewer_validation_batches_than_processes_are_refused_before_any_is_started(tmp_path: Path) -> None:
+    parts = toy_parts(model=Users, trainer={"devices": 2, "strategy": "ddp", "limit_val_batches": 1})
+    with pytest.raises(UserError, match=r"a batch for each of 2 processes.* but there are 1; validate on"):
+        train(parts, tmp_path)
 
 
 def test_a_users_module_steps_its_scheduler(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from leyden.callbacks.callback import Callback
 from leyden.callbacks.progress import Progress
 from leyden.runs.folder import RunFolder
 from leyden.runs.retention import Retention
+from leyden.spec.errors import UserError
 
 from .adapter import Carrier, LoggerTracker, TrackerLogger
 from .content import weights_sha256
@@ -111,6 +112,14 @@ class Attempt:
         parts, ranks, entries = self.parts, self._ranks(), Batches(module)
         limit, val = parts.run.trainer.limit_val_batches, parts.val
         if val is not None:
+            world = self.trainer.world_size
+            cut = cut_of(parts, val, limit, 0, world)
+            if cut.batches and not min(cut.lengths):
+                raise UserError(
+                    "trainer.limit_val_batches and data.eval_batch_size must leave a batch for each of "
+                    f"{world} processes, because a LightningModule's hooks are not called where there is "
+                    f"none, but there are {cut.batches}; validate on more, or on fewer devices"
+                )
             self.batches = UserLoader(
                 parts, val, lambda: cut_of(parts, val, limit, *ranks()), entries.entries
             )
