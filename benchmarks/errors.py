@@ -87,7 +87,7 @@ def main() -> None:
     print(table(["command", "seconds", "of LightningCLI"], [[n, t, t / lightning] for n, t in took.items()]))
     print()
     for name, line in said.items():
-        print(f"{name} says: {line}")
+        print(f"{name} says: {line.replace(f'{folder}/', '')}")
     hits, count = suggestions()
     print(f"\n{hits} of {count} misspellings get the right suggestion at the right line\n")
     finish(
