@@ -61,8 +61,8 @@ def struck(
             os.close(there)
         with preemptible(), Moments(moment if mine == rank else None, act) as moments:
             code = runs.train(folder, variant, *TWO, *more)
-        print(f"newest step {moments.step}", flush=True)
-        return code
+            print(f"newest step {moments.step}", flush=True)
+            os._exit(code)  # a signal that comes now finds no run, but still its handlers
 
     children = ranks(2, work, folder.with_suffix(".log"))
     for end in (there, waiting):
