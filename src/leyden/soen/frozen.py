@@ -63,6 +63,18 @@ def settings(value: Any, base: type | tuple[type, ...], kind: type[Frozen], info
     return value if isinstance(value, base) else kind.model_validate(value, context=info.context)
 
 
+def settings_beside(
+    key: str, value: Any, base: type, kinds: Mapping[str, type[Frozen]], info: ValidationInfo
+) -> Any:
+    """The settings of the kind that ``key`` beside them names, by its name among ``kinds``.
+
+    Where that name is wrong it is absent here, and the first kind stands for it: of settings of nothing that
+    is known nothing can be said.
+    """
+    known = info.data.get(key)
+    return settings(value, base, kinds[known], info) if known else next(iter(kinds.values()))()
+
+
 def unsaid() -> Any:
     """Settings of which nothing is said; each kind has its own defaults, or misses what it needs."""
     return {}

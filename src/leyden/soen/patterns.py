@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from .array_file import ArrayFile
-from .frozen import Frozen, one_of, settings, unsaid
+from .frozen import Frozen, one_of, settings_beside, unsaid
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -228,10 +228,7 @@ class Structure(Frozen):
     @field_validator("params", mode="before")
     @classmethod
     def _of_type(cls, value: Any, info: ValidationInfo) -> Any:
-        known = info.data.get(
-            "type"
-        )  # absent where it is wrong, and then nothing can be said of its settings
-        return settings(value, Pattern, PATTERNS[known], info) if known else Dense()
+        return settings_beside("type", value, Pattern, PATTERNS, info)
 
     @property
     def pattern(self) -> Pattern:

@@ -18,7 +18,7 @@ from pydantic import (
 from leyden.spec.unions import OneOf
 
 from .array_file import ArrayFile
-from .frozen import Frozen, one_of, ordered, settings, unsaid
+from .frozen import Frozen, one_of, ordered, settings_beside, unsaid
 
 Std = Annotated[float, Field(ge=0)]
 
@@ -233,10 +233,7 @@ class Init(Frozen):
     @field_validator("params", mode="before")
     @classmethod
     def _of_name(cls, value: Any, info: ValidationInfo) -> Any:
-        known = info.data.get(
-            "name"
-        )  # absent where it is wrong, and then nothing can be said of its settings
-        return settings(value, Initialiser, INITIALISERS[known], info) if known else Normal()
+        return settings_beside("name", value, Initialiser, INITIALISERS, info)
 
     @property
     def initialiser(self) -> Initialiser:

@@ -79,9 +79,8 @@ class Watch:
 
     def _run(self) -> None:
         beats, since, lost = self.beats, time.monotonic(), 0.0
-        while not self._stop.wait(
-            LOOK_EVERY if self.deadline is None else min(self.deadline / 10, LOOK_EVERY)
-        ):
+        pause = LOOK_EVERY if self.deadline is None else min(self.deadline / 10, LOOK_EVERY)
+        while not self._stop.wait(pause):
             now = time.monotonic()
             if self.beats != beats:
                 beats, since = self.beats, now

@@ -60,7 +60,7 @@ class CellsDrive:
         weight: Recurrent weights, (to, from); None without any.
         offset: Flux of each node, (nodes,); multipliers add it in one arm and take it away in the other.
         bias: Bias current, (nodes,).
-        plus: CellsDrive, (nodes,).
+        plus: Drive, (nodes,).
         minus: Leak, (nodes,).
         start: States before the first step, (batch, nodes).
         dt: Time step, a scalar.
