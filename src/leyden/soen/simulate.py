@@ -102,9 +102,8 @@ def prepared(
     from .torch.restore import take
 
     network = build(_with_couplings(saved, _under(given, "wicc_j_out/")), seed=seed, table=table)
-    network = network.to(
-        getattr(torch, dtype)
-    )  # before numbers go in: they may have more digits than its own
+    # before numbers go in: they may have more digits than its own
+    network = network.to(getattr(torch, dtype))
     masks = _under(given, "mask/")
     _refuse_unknown(masks, network.masks, "mask/")
     state = {name: torch.from_numpy(array) for name, array in _under(given, "param/").items()}
